@@ -1,0 +1,20 @@
+"""Entry point. Answers ``--version`` before anything heavy is imported."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    if sys.argv[1:] == ["--version"]:
+        from metaagent import __version__
+
+        sys.stdout.write(f"metaagent {__version__}\n")
+        return
+    from metaagent.cli.app import run_cli
+
+    run_cli()
+
+
+if __name__ == "__main__":
+    main()

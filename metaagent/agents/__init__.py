@@ -1,0 +1,1 @@
+"""Who does the work: roles as data, prompts rendered from values, selection as a pure score."""

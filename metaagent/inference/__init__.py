@@ -1,0 +1,1 @@
+"""Asking a model: three backends behind one Protocol, and the gateway in front of them."""

@@ -1,0 +1,1 @@
+"""The ledger: append-mostly SQLite history of all that happened."""

@@ -1,0 +1,1 @@
+"""What happens when: plan, claim, attempt, check, record, move."""

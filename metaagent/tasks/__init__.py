@@ -1,0 +1,1 @@
+"""What is to be done: specifications, sets of rows, one-line tasks, and their graph."""

@@ -1,0 +1,1 @@
+"""Checks: an artifact in, a verdict out."""
