@@ -37,7 +37,7 @@ class Priority(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What a verdict or an attempt came to. Inconclusive: the check or the infrastructure broke, or nothing checked it."""
+    """What a verdict or an attempt came to. Inconclusive: a check or the infrastructure broke, or nothing checked."""
 
     PASS = "pass"
     FAIL = "fail"
@@ -88,7 +88,7 @@ class Purpose(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one task may use up in all its attempts together; ``None`` means no limit. Cost is in the config's currency."""
+    """What one task may use up in all its attempts together; ``None``: no limit. Cost is in the config's currency."""
 
     attempts: int | None = 3
     seconds: float | None = None
@@ -119,10 +119,10 @@ class ArtifactForm:
 class Task:
     """A unit of work: the board's line, joined with its specification where it has one.
 
-    ``hash`` names the content that attempts are judged by (goal, inputs, artifact, checks), so that evidence of an older
-    version of the task is never mixed with evidence of this one. ``group`` is the content group (near-duplicates share
-    one); ``family`` the stratum. ``reference`` is a known good artifact; it is an answer and never enters a prompt of
-    this task.
+    ``hash`` names the content that attempts are judged by (goal, inputs, artifact, checks), so that evidence of an
+    older version of the task is never mixed with evidence of this one. ``group`` is the content group (near-duplicates
+    share one); ``family`` the stratum. ``reference`` is a known good artifact; it is an answer and never enters a
+    prompt of this task.
     """
 
     id: str
@@ -162,8 +162,9 @@ class Brief:
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A kind of agent, as data. ``system`` and ``task`` are prompt templates with ``{placeholders}``; ``skills`` maps a
-    domain prefix to a score in [0, 1] for how suited the role is; ``may`` lists what it may do (see agents/roles.yaml)."""
+    """A kind of agent, as data. ``system`` and ``task`` are prompt templates with ``{placeholders}``; ``skills`` maps
+    a domain prefix to a score in [0, 1] for how suited the role is; ``may`` lists what it may do (agents/roles.yaml).
+    """
 
     name: str
     purpose: str
@@ -219,9 +220,9 @@ class Message:
 class Reply:
     """What a model answered to one call, and what it cost.
 
-    ``finish`` is ``stop`` or ``length`` as the backend said, or ``repetition`` where our watchdog ended it. ``seconds`` is
-    the wall time of the call, queueing for a slot excluded; ``model_seconds`` the time the model worked on it;
-    ``truncated`` is None where it cannot be known. ``calls`` counts requests sent, retries included (0: from the cache).
+    ``finish`` is ``stop`` or ``length`` as the backend said, or ``repetition`` where our watchdog ended it. ``seconds``
+    is the wall time of the call, queueing for a slot excluded; ``model_seconds`` the time the model worked on it;
+    ``truncated`` is None where it cannot be known. ``calls`` counts requests sent, retries included (0: cached).
     """
 
     text: str
@@ -240,8 +241,8 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that a check saw go wrong. ``location`` is a JSON path, a line or a test id; ``expected`` and ``got`` are
-    JSON texts where the check compares values."""
+    """One thing that a check saw go wrong. ``location`` is a JSON path, a line or a test id; ``expected`` and ``got``
+    are JSON texts where the check compares values."""
 
     kind: ErrorKind
     message: str
@@ -283,7 +284,7 @@ class ErrorEvent:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One model call or one validation inside an attempt, numbered from 1. ``prompt`` and ``reply`` are the full texts."""
+    """One model call or one validation inside an attempt, numbered from 1, with the full texts."""
 
     number: int
     kind: Literal["model", "validation", "fixer", "tool"]

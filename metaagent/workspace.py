@@ -87,19 +87,23 @@ def find_workspace(
 ) -> Workspace:
     """The workspace that ``-C``, then METAAGENT_WORKSPACE, then the folders from ``start`` upwards name.
 
-    A folder is a workspace when it has WORKING.md. Raises NotFoundError when there is none.
+    A folder is a workspace when it has WORKING.md, or a state folder whose board was lost. Raises NotFoundError when there is none.
     """
     named = explicit or (Path(environment[WORKSPACE_VARIABLE]) if environment.get(WORKSPACE_VARIABLE) else None)
     if named is not None:
         root = named.expanduser().absolute()
-        if not (root / BOARD_NAME).exists():
+        if not _is_workspace(root):
             raise NotFoundError(f"{named} is not a workspace: it has no {BOARD_NAME}", mend=f"metaagent init {named}")
         return Workspace(root)
     here = start.absolute()
     for folder in (here, *here.parents):
-        if (folder / BOARD_NAME).exists():
+        if _is_workspace(folder):
             return Workspace(folder)
     raise NotFoundError(f"no workspace here: no {BOARD_NAME} in {here} or above it", mend="metaagent init")
+
+
+def _is_workspace(folder: Path) -> bool:
+    return (folder / BOARD_NAME).exists() or (folder / STATE_NAME / "ledger.db").exists()
 
 
 def ensure_state(workspace: Workspace) -> None:
