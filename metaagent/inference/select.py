@@ -1,0 +1,123 @@
+"""Which backend answers: what the config names, or the first usable one. Nothing else in the program knows which."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from metaagent.errors import BackendUnreachableError, ModelMissingError
+from metaagent.inference import catalog
+
+if TYPE_CHECKING:
+    from metaagent.config import Config
+    from metaagent.inference.base import Backend
+
+Notice = Callable[[str], None]
+
+PROBE_SECONDS = 2.0
+
+INSTALL = (
+    "start Ollama (https://ollama.com/download), or install the embedded engine: "
+    "python -m pip install 'metaagent[embedded]' && metaagent model pull"
+)
+
+
+def open_backend(config: Config, workspace_root: Path, *, notice: Notice) -> Backend:
+    """The backend for this workspace. ``notice`` gets what the user should know (a warning, the choice made).
+
+    Raises ``BackendUnreachableError`` or ``ModelMissingError`` with what to install or pull; ``ConfigError`` for a
+    script that does not hold.
+    """
+    kind, _, rest = config.backend.partition(":")
+    if kind == "scripted":
+        from metaagent.inference.script_file import read_script
+
+        return read_script(workspace_root / rest)
+    if kind == "ollama":
+        return _ollama(config, notice)
+    files = _files(config, workspace_root)
+    if kind == "embedded":
+        return _embedded(config, files, notice)
+    return _first_usable(config, files, notice)
+
+
+def models_in_use(config: Config) -> tuple[str, ...]:
+    """The models that the configured agents use, the default one first."""
+    named = [config.default_model, *(agent.model for agent in config.agents.values() if agent.model)]
+    return tuple(dict.fromkeys(named))
+
+
+def _first_usable(config: Config, files: Mapping[str, Path], notice: Notice) -> Backend:
+    from metaagent.inference import ollama
+
+    wanted = models_in_use(config)
+    served = ollama.served_models(_host(config), timeout=PROBE_SECONDS)
+    if served is not None:
+        names = _ollama_names(config)
+        lacking = [model for model in wanted if not ollama.has_model(served, names.get(model, model))]
+        if not lacking:
+            return _ollama(config, notice)
+        notice(f"Ollama answers but does not have {', '.join(lacking)}; looking for the embedded engine")
+    engine = find_spec("xllamacpp") is not None
+    if engine and all(model in files for model in wanted):
+        return _embedded(config, files, notice)
+    raise _nothing_usable(wanted, files, engine, served is not None, _ollama_names(config))
+
+
+def _nothing_usable(
+    wanted: tuple[str, ...], files: Mapping[str, Path], engine: bool, served: bool, names: Mapping[str, str]
+) -> BackendUnreachableError | ModelMissingError:
+    if engine:
+        lacking = [model for model in wanted if model not in files]
+        return ModelMissingError(
+            f"the embedded engine is installed, but the model {', '.join(lacking)} is not here",
+            mend=f"metaagent model pull {lacking[0]}",
+        )
+    if served:
+        return ModelMissingError(
+            f"Ollama answers, but does not have {', '.join(names.get(model, model) for model in wanted)}",
+            mend=f"ollama pull {names.get(wanted[0], wanted[0])}",
+        )
+    return BackendUnreachableError("no Ollama server answers, and the embedded engine is not installed", mend=INSTALL)
+
+
+def _files(config: Config, workspace_root: Path) -> dict[str, Path]:
+    """The model files that are here: those the user names, and what the catalog can find."""
+    named = {name: workspace_root / Path(path).expanduser() for name, path in config.embedded.models.items()}
+    found = {model.name: catalog.locate(model, named) for model in catalog.MODELS}
+    return {
+        **{name: path for name, path in named.items() if path.is_file()},
+        **{name: place.path for name, place in found.items() if place is not None},
+    }
+
+
+def _ollama_names(config: Config) -> dict[str, str]:
+    """Our name of a model -> its name on an Ollama server."""
+    own = {name: model.ollama for name, model in config.models.items() if model.ollama}
+    return {**{model.name: model.ollama for model in catalog.MODELS}, **own}
+
+
+def _host(config: Config) -> str | None:
+    return config.ollama.hosts[0] if config.ollama.hosts else None
+
+
+def _ollama(config: Config, notice: Notice) -> Backend:
+    from metaagent.inference.ollama import OllamaBackend
+
+    return OllamaBackend(
+        _host(config),
+        slots=config.ollama.parallel,
+        connect=config.deadlines.connect,
+        names=_ollama_names(config),
+        notice=notice,
+    )
+
+
+def _embedded(config: Config, files: Mapping[str, Path], notice: Notice) -> Backend:
+    if find_spec("xllamacpp") is None:
+        raise BackendUnreachableError("the embedded engine is not installed", mend=INSTALL)
+    from metaagent.inference.embedded import EmbeddedBackend
+
+    return EmbeddedBackend(files, slots=config.embedded.slots, threads=config.embedded.threads, notice=notice)
