@@ -83,7 +83,8 @@ def create_workspace(directory: Path, example: str | None = None, *, dry_run: bo
     if root.exists() and not root.is_dir():
         raise UsageError(f"{directory} is a file, not a folder", mend="metaagent init OTHER_FOLDER")
     files = _wanted(example)
-    written, kept = [], []
+    written: list[str] = []
+    kept: list[str] = []
     for name, data in files.items():
         (kept if os.path.lexists(root / name) else written).append(name)
         if not dry_run:

@@ -57,5 +57,5 @@ def _next(directory: Path, example: str | None) -> str:
 
 
 def _trust(workspace: Workspace, written: tuple[str, ...]) -> tuple[str, ...]:  # noqa: ARG001 - until trust exists
-    """Record in the ledger that what we wrote here ourselves may run; files that were here before are not vouched for."""
+    """Record in the ledger that what we wrote here ourselves may run; older files are not vouched for."""
     return ()

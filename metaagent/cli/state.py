@@ -89,9 +89,18 @@ class State:
 
     def board(self) -> Board:
         """The board as it stands, read without lock or ledger."""
-        from metaagent.board.store import read_board
+        from metaagent.board.parse import read_board
+        from metaagent.errors import BoardSuspectError
 
-        return read_board(self.workspace().board_path)
+        path = self.workspace().board_path
+        try:
+            return read_board(path)
+        except FileNotFoundError as error:
+            raise BoardSuspectError(f"the board is gone: there is no {path}", mend="metaagent board undo") from error
+
+    def has_ledger(self) -> bool:
+        """Whether anything was recorded yet; a look at a fresh workspace makes no ledger."""
+        return self.workspace().ledger_path.exists()
 
     @contextmanager
     def ledger(self, *, read_only: bool = False) -> Iterator[Ledger]:
