@@ -1,1 +1,1 @@
-"""The ledger: append-mostly SQLite history of all that happened."""
+"""The ledger: append-mostly SQLite history. ``database`` opens it; then one query module per noun."""

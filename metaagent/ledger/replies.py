@@ -1,0 +1,37 @@
+"""The reply cache. Operational, not a fact: it can be emptied at any time. A reply that holds what looks like a
+credential is not cached: masked it would be another reply."""
+
+from __future__ import annotations
+
+import json
+
+from metaagent.ledger.database import Ledger
+from metaagent.ledger.mask import mask
+from metaagent.records import Reply
+
+_PUT = "INSERT OR REPLACE INTO reply_cache VALUES (?, ?, ?)"
+
+
+class LedgerReplyCache:
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def get(self, key: str) -> Reply | None:
+        """As it was stored, marked as cached and with no calls: time and tokens are those of the first time."""
+        row = self._ledger.one("SELECT reply FROM reply_cache WHERE key = ?", (key,))
+        if row is None:
+            return None
+        fields = json.loads(row[0])
+        return Reply(**{**fields, "cached": True, "calls": 0})
+
+    def put(self, key: str, reply: Reply) -> None:
+        """Does not wait: a reply that is lost is asked for again."""
+        if mask(reply.text) != reply.text:
+            return
+        fields = {name: getattr(reply, name) for name in Reply.__slots__}
+        body = json.dumps(fields, separators=(",", ":"))
+        self._ledger.post([(_PUT, (key, self._ledger.now(), body))])
+
+
+def clear(ledger: Ledger) -> None:
+    ledger.write([("DELETE FROM reply_cache", ())])

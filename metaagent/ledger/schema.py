@@ -1,0 +1,126 @@
+"""The tables, by the migration that made them. Append-only: a change of schema is a new migration, never an edit here.
+
+Facts carry ``id`` (a ULID by the writer), ``time`` (UTC) and ``run_id``. A row that completes another (``run_ends``,
+``outcomes``, ``operation_ends``) is named by the id of that one; a text by its SHA-256.
+"""
+
+from __future__ import annotations
+
+FACTS_1: dict[str, str] = {
+    "runs": """
+        id TEXT PRIMARY KEY, time TEXT NOT NULL, command TEXT NOT NULL, args TEXT NOT NULL, version TEXT NOT NULL,
+        pid INTEGER NOT NULL, host TEXT NOT NULL, boot_id TEXT NOT NULL, pid_started INTEGER NOT NULL""",
+    "run_ends": """
+        run_id TEXT PRIMARY KEY REFERENCES runs(id), time TEXT NOT NULL, status TEXT NOT NULL, summary TEXT NOT NULL""",
+    "task_versions": """
+        id TEXT PRIMARY KEY, time TEXT NOT NULL, run_id TEXT, task_id TEXT NOT NULL, hash TEXT NOT NULL,
+        title TEXT NOT NULL, domain TEXT, "set" TEXT, family TEXT, grp TEXT, body TEXT NOT NULL,
+        UNIQUE (task_id, hash)""",
+    "status_changes": """
+        id TEXT PRIMARY KEY, time TEXT NOT NULL, run_id TEXT, task_id TEXT NOT NULL, from_status TEXT,
+        to_status TEXT NOT NULL, by TEXT NOT NULL, reason TEXT NOT NULL""",
+    "person_changes": """
+        id TEXT PRIMARY KEY, time TEXT NOT NULL, run_id TEXT, task_id TEXT NOT NULL, field TEXT NOT NULL,
+        old TEXT, new TEXT""",
+    "attempts": """
+        id TEXT PRIMARY KEY, time TEXT NOT NULL, run_id TEXT NOT NULL, task_id TEXT NOT NULL, task_hash TEXT NOT NULL,
+        agent TEXT NOT NULL, role TEXT NOT NULL, model TEXT NOT NULL, protocol TEXT NOT NULL, purpose TEXT NOT NULL,
+        number INTEGER NOT NULL, domain TEXT""",
+    "outcomes": """
+        attempt_id TEXT PRIMARY KEY REFERENCES attempts(id), time TEXT NOT NULL, run_id TEXT, outcome TEXT NOT NULL
+            CHECK (outcome IN ('pass', 'fail', 'inconclusive', 'interrupted')),
+        score REAL NOT NULL, reason TEXT NOT NULL, rungs INTEGER NOT NULL, passed_first INTEGER NOT NULL,
+        calls INTEGER NOT NULL, prompt_tokens INTEGER NOT NULL, reply_tokens INTEGER NOT NULL,
+        model_seconds REAL NOT NULL, seconds REAL NOT NULL, cost REAL NOT NULL, artifact TEXT, digest TEXT NOT NULL,
+        backend TEXT NOT NULL""",
+    "texts": """
+        hash TEXT PRIMARY KEY, time TEXT NOT NULL, run_id TEXT, body TEXT NOT NULL""",
+    "comments": """
+        id TEXT PRIMARY KEY, time TEXT NOT NULL, run_id TEXT, task_id TEXT NOT NULL, attempt_id TEXT,
+        agent TEXT NOT NULL, role TEXT NOT NULL, body TEXT NOT NULL""",
+    "decisions": """
+        id TEXT PRIMARY KEY, time TEXT NOT NULL, run_id TEXT, task_id TEXT NOT NULL, attempt_id TEXT,
+        decision TEXT NOT NULL, why TEXT NOT NULL, by TEXT NOT NULL""",
+    "conflicts": """
+        id TEXT PRIMARY KEY, time TEXT NOT NULL, run_id TEXT, task_id TEXT, field TEXT NOT NULL, base TEXT,
+        ours TEXT, theirs TEXT, resolution TEXT NOT NULL""",
+    "operations": """
+        id TEXT PRIMARY KEY, time TEXT NOT NULL, run_id TEXT, operations TEXT NOT NULL""",
+    "operation_ends": """
+        operation_id TEXT PRIMARY KEY REFERENCES operations(id), time TEXT NOT NULL, run_id TEXT, stamp TEXT,
+        result TEXT NOT NULL""",
+    "board_versions": """
+        id TEXT PRIMARY KEY, time TEXT NOT NULL, run_id TEXT, stamp TEXT NOT NULL, sha256 TEXT NOT NULL,
+        author TEXT NOT NULL, size INTEGER NOT NULL, body BLOB NOT NULL""",
+    "protocols": """
+        id TEXT PRIMARY KEY, time TEXT NOT NULL, run_id TEXT, hash TEXT NOT NULL UNIQUE, domain TEXT NOT NULL,
+        model TEXT NOT NULL, version INTEGER NOT NULL, parent TEXT, remedies TEXT NOT NULL, note TEXT NOT NULL""",
+    "activations": """
+        id TEXT PRIMARY KEY, time TEXT NOT NULL, run_id TEXT, domain TEXT NOT NULL, model TEXT NOT NULL,
+        protocol TEXT NOT NULL REFERENCES protocols(hash), action TEXT NOT NULL, why TEXT NOT NULL""",
+    "evidence": """
+        id TEXT PRIMARY KEY, time TEXT NOT NULL, run_id TEXT, activation_id TEXT NOT NULL REFERENCES activations(id),
+        attempt_id TEXT NOT NULL""",
+    "heartbeats": """
+        id TEXT PRIMARY KEY, time TEXT NOT NULL, run_id TEXT, agent TEXT NOT NULL, result TEXT NOT NULL,
+        tries INTEGER NOT NULL, message TEXT NOT NULL""",
+    "trusts": """
+        id TEXT PRIMARY KEY, time TEXT NOT NULL, run_id TEXT, path TEXT NOT NULL, sha256 TEXT NOT NULL,
+        action TEXT NOT NULL CHECK (action IN ('trust', 'revoke')), by TEXT NOT NULL""",
+    "drops": """
+        id TEXT PRIMARY KEY, time TEXT NOT NULL, run_id TEXT, count INTEGER NOT NULL, reason TEXT NOT NULL""",
+    "prunes": """
+        id TEXT PRIMARY KEY, time TEXT NOT NULL, run_id TEXT, before TEXT NOT NULL, counts TEXT NOT NULL""",
+}
+
+# Clustered by attempt: one B-tree and no further index for the rows that every attempt writes most of.
+EVIDENCE_1: dict[str, str] = {
+    "steps": """
+        id TEXT NOT NULL, time TEXT NOT NULL, run_id TEXT, attempt_id TEXT NOT NULL REFERENCES attempts(id),
+        number INTEGER NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL, seconds REAL NOT NULL, prompt_hash TEXT,
+        reply_hash TEXT, prompt_tokens INTEGER, reply_tokens INTEGER, model_seconds REAL, finish TEXT, cached INTEGER,
+        calls INTEGER, truncated INTEGER, error TEXT, PRIMARY KEY (attempt_id, number)""",
+    "verdicts": """
+        id TEXT NOT NULL, time TEXT NOT NULL, run_id TEXT, attempt_id TEXT NOT NULL REFERENCES attempts(id),
+        step INTEGER NOT NULL, validator TEXT NOT NULL, public INTEGER NOT NULL, outcome TEXT NOT NULL,
+        checked INTEGER NOT NULL, held INTEGER NOT NULL, seconds REAL NOT NULL, PRIMARY KEY (attempt_id, id)""",
+    "error_events": """
+        id TEXT NOT NULL, time TEXT NOT NULL, run_id TEXT, attempt_id TEXT NOT NULL REFERENCES attempts(id),
+        step INTEGER NOT NULL, task_id TEXT NOT NULL, validator TEXT NOT NULL, public INTEGER NOT NULL,
+        kind TEXT NOT NULL, message TEXT NOT NULL, location TEXT NOT NULL, expected TEXT, got TEXT,
+        PRIMARY KEY (attempt_id, id)""",
+}
+
+OPERATIONAL_1: dict[str, str] = {
+    "claims": """
+        task_id TEXT PRIMARY KEY, run_id TEXT NOT NULL, attempt_id TEXT NOT NULL, agent TEXT NOT NULL,
+        pid INTEGER NOT NULL, host TEXT NOT NULL, boot_id TEXT NOT NULL, pid_started INTEGER NOT NULL,
+        expires TEXT NOT NULL""",
+    "reply_cache": "key TEXT PRIMARY KEY, time TEXT NOT NULL, reply TEXT NOT NULL",
+    "agent_states": "agent_id TEXT PRIMARY KEY, time TEXT NOT NULL, paused INTEGER NOT NULL",
+    "switches": "name TEXT PRIMARY KEY",
+}
+
+INDEXES_1: dict[str, str] = {
+    "attempts_by_task": "attempts (task_id)",
+    "attempts_by_run": "attempts (run_id)",
+    "status_changes_by_task": "status_changes (task_id)",
+    "decisions_by_task": "decisions (task_id)",
+    "comments_by_task": "comments (task_id)",
+    "board_versions_by_stamp": "board_versions (stamp)",
+    "heartbeats_by_agent": "heartbeats (agent)",
+    "evidence_by_attempt": "evidence (attempt_id)",
+}
+
+# The one way to remove a fact: `ledger prune` puts its name into `switches` inside its own transaction.
+PRUNE_SWITCH = "prune"
+
+
+def append_only(table: str) -> list[str]:
+    """Triggers that refuse to change a fact, and to remove one unless the prune switch is on."""
+    refuse = f"RAISE(ABORT, 'append-only: {table}')"
+    unless = f"WHEN NOT EXISTS (SELECT 1 FROM switches WHERE name = '{PRUNE_SWITCH}')"
+    return [
+        f"CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} BEGIN SELECT {refuse}; END",
+        f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} {unless} BEGIN SELECT {refuse}; END",
+    ]
