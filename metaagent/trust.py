@@ -6,6 +6,7 @@ compared, never the file again, so a change between the look and the run changes
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -44,7 +45,12 @@ def runnable(root: Path) -> dict[str, str]:
 def read_source(root: Path, path: str) -> bytes:
     """The bytes of a file that may run; UsageError where it is not a Python file inside the workspace's ``checks/``."""
     home, file = (root / CHECKS).resolve(), (root / path).resolve()
-    if not file.is_relative_to(home) or file.suffix != ".py" or not home.is_relative_to(root.resolve()):
+    if (
+        posixpath.normpath(path) != path
+        or not file.is_relative_to(home)
+        or file.suffix != ".py"
+        or not home.is_relative_to(root.resolve())
+    ):
         raise UsageError(
             f"{path!r} is not a Python file in {CHECKS}/ of the workspace",
             mend=f"move it to {CHECKS}/ and name it so, like {CHECKS}/tone.py",

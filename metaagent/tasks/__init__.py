@@ -1,1 +1,1 @@
-"""What is to be done: specifications, sets of rows, one-line tasks, and their graph."""
+"""Tasks: their specifications, sets, tables and intake, what prompts are made from, dependencies."""
