@@ -1,0 +1,374 @@
+"""WORKING.md as values, without losing a byte: ``parse(data).render() == data`` for every input.
+
+One pass over the lines. Only what the tool has to understand is understood; the rest is kept as the lines it came in.
+A task's block is its line and the indented lines below it (blank lines between those included).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+from metaagent.board import lines as grammar
+from metaagent.board.problems import Problem, document_problems, duplicate_problems, open_problem
+from metaagent.records import Status
+
+BOM = b"\xef\xbb\xbf"
+NO_ATTRIBUTES: Mapping[str, str] = {}
+_REGIONS = {b"current tasks": "tasks", b"active agents": "agents", b"recent activity": "activity"}
+_STATUS_BY_NAME = {name.encode(): status for name, status in grammar.STATUS_NAMES.items()}
+_BLANK = (b"\n", b"\r\n", b"\r")
+
+
+class BoardTask(NamedTuple):
+    """A task as the board has it (a plain tuple, because a board has thousands). ``id`` is None for an item that a person
+    wrote and that has no id yet. ``line`` is 1-based; the block is ``lines[line - 1 : end]``."""
+
+    id: str | None
+    title: str
+    status: Status
+    assignees: tuple[str, ...]
+    attributes: Mapping[str, str]
+    line: int
+    end: int
+
+
+class BoardAgent(NamedTuple):
+    id: str
+    state: str
+    note: str
+    line: int
+
+
+class Section(NamedTuple):
+    """A status section: the index of its heading, where a new item goes, and where the section ends."""
+
+    heading: int
+    at: int
+    end: int
+
+
+class ActivityArea(NamedTuple):
+    """The activity section. ``body`` is the generated part between ``markers`` when nobody touched it, else None."""
+
+    at: int
+    markers: tuple[int, ...]
+    body: tuple[int, int] | None
+
+
+@dataclass(frozen=True)
+class Board:
+    """What was read. ``lines`` keep their line ends; everything else points into them."""
+
+    bom: bytes
+    lines: list[bytes]
+    newline: bytes
+    stamp: str | None = None
+    stamp_line: int | None = None
+    title_line: int | None = None
+    tasks_heading: int | None = None
+    sections: Mapping[Status, Section] = field(default_factory=dict)
+    tasks: tuple[BoardTask, ...] = ()
+    agents: tuple[BoardAgent, ...] = ()
+    agents_at: int | None = None
+    activity_area: ActivityArea | None = None
+    problems: tuple[Problem, ...] = ()
+
+    def render(self) -> bytes:
+        return self.bom + b"".join(self.lines)
+
+    @cached_property
+    def by_id(self) -> Mapping[str, BoardTask]:
+        return {task.id: task for task in self.tasks if task.id is not None}
+
+    @cached_property
+    def nameless(self) -> Mapping[str, list[BoardTask]]:
+        """Hand-written items without an id, by title."""
+        found: dict[str, list[BoardTask]] = {}
+        for task in self.tasks:
+            if task.id is None:
+                found.setdefault(task.title, []).append(task)
+        return found
+
+    @property
+    def activity(self) -> tuple[str, ...]:
+        """The generated activity lines, newest first."""
+        if self.activity_area is None or self.activity_area.body is None:
+            return ()
+        start, end = self.activity_area.body
+        return tuple(line.decode("utf-8", "replace").strip().removeprefix("- ") for line in self.lines[start:end])
+
+    def block(self, task: BoardTask) -> list[bytes]:
+        return self.lines[task.line - 1 : task.end]
+
+
+def read_board(path: Path) -> Board:
+    """A plain look, without lock, ledger or history."""
+    return parse(path.read_bytes())
+
+
+def parse(data: bytes) -> Board:
+    bom = BOM if data.startswith(BOM) else b""
+    lines = data[len(bom) :].splitlines(keepends=True)
+    scan = _Scan(lines)
+    scan.run()
+    return Board(
+        bom=bom,
+        lines=lines,
+        newline=_newline(lines),
+        stamp=scan.stamp,
+        stamp_line=scan.stamp_line,
+        title_line=scan.title_line,
+        tasks_heading=scan.tasks_heading,
+        sections=scan.sections,
+        tasks=tuple(scan.tasks),
+        agents=tuple(scan.agents),
+        agents_at=scan.agents_at,
+        activity_area=_activity_area(lines, scan.activity_at, scan.markers),
+        problems=tuple(sorted((*document_problems(data), *scan.problems, *duplicate_problems(scan.tasks)))),
+    )
+
+
+def _newline(lines: list[bytes]) -> bytes:
+    if lines and lines[0].endswith(b"\r\n"):
+        return b"\r\n"
+    return b"\r" if lines and lines[0].endswith(b"\r") else b"\n"
+
+
+def _activity_area(lines: list[bytes], at: int | None, markers: list[int]) -> ActivityArea | None:
+    """The generated body counts as ours only when its two markers are there and the hash in the first still holds."""
+    if at is None:
+        return None
+    body = None
+    if len(markers) == 2:
+        first, last = (grammar.MARKER.match(lines[index]) for index in markers)
+        inside = lines[markers[0] + 1 : markers[1]]
+        if first and last and not first[1] and last[1] and first[2] == grammar.body_hash(inside):
+            body = (markers[0] + 1, markers[1])
+    return ActivityArea(at, tuple(markers), body)
+
+
+def block_end(lines: list[bytes], start: int) -> tuple[int, int | None]:
+    """Where the block that begins at ``start`` ends: indented lines belong to it, blank ones only between those. The
+    second value is the index of a code fence inside it that is never closed."""
+    index = end = start + 1
+    total = len(lines)
+    while index < total:
+        line = lines[index]
+        if line[:1] in b" \t" and line.strip():
+            opened = grammar.FENCE.match(line)
+            if opened:
+                index = _fence_end(lines, index, opened[1])
+                if index == total and not _closes(lines[-1], opened[1]):
+                    return total, end
+                end = index
+                continue
+            index = end = index + 1
+        elif line in _BLANK or not line.strip():
+            index += 1
+        else:
+            break
+    return end, None
+
+
+def _fence_end(lines: list[bytes], start: int, mark: bytes) -> int:
+    """The index behind the closing line of the fence opened at ``start``, or the number of lines."""
+    for index in range(start + 1, len(lines)):
+        if _closes(lines[index], mark):
+            return index + 1
+    return len(lines)
+
+
+def _closes(line: bytes, mark: bytes) -> bool:
+    text = line.strip()
+    return len(text) >= len(mark) and text == mark[:1] * len(text)
+
+
+class _Scan:
+    """The state of one pass: where we are, and what was found."""
+
+    def __init__(self, lines: list[bytes]) -> None:
+        self.lines = lines
+        self.region = "preamble"
+        self.status: Status | None = None
+        self.level = 0
+        self.direct = False
+        self.stamp: str | None = None
+        self.stamp_line: int | None = None
+        self.title_line: int | None = None
+        self.tasks_heading: int | None = None
+        self.sections: dict[Status, Section] = {}
+        self.tasks: list[BoardTask] = []
+        self.agents: list[BoardAgent] = []
+        self.agents_at: int | None = None
+        self.activity_at: int | None = None
+        self.markers: list[int] = []
+        self.problems: list[Problem] = []
+        self._own: Status | None = None
+
+    def run(self) -> None:
+        index = 0
+        lines, total = self.lines, len(self.lines)
+        while index < total:
+            line = lines[index]
+            first = line[:1]
+            if first in b"-*+" and self.status is not None:
+                index = self._item(index, line)
+            elif first in b"\r\n":
+                index += 1
+            else:
+                index = self._other(index, line)
+        self._leave(total)
+
+    def _other(self, index: int, line: bytes) -> int:
+        stripped = line.lstrip()
+        first = stripped[:1]
+        if first == b"#":
+            heading = grammar.HEADING.match(line)
+            if heading:
+                self._heading(index, len(heading[1]), heading[2].strip())
+        elif first == b"<" or (first in b">|" and first):
+            return self._mark(index, line, stripped)
+        elif first in b"`~" and first:
+            return self._fence(index, line)
+        elif self.region == "agents" and first in b"-*+" and first:
+            self._agent(index, line)
+        elif self.region == "preamble" and self.stamp is None and line.startswith(b"Last Updated:"):
+            self._stamp(index, line)
+        return index + 1
+
+    def _stamp(self, index: int, line: bytes) -> None:
+        self.stamp_line = index
+        found = grammar.STAMP.match(line)
+        self.stamp = found[2].decode("utf-8", "replace") if found else None
+
+    def _agent(self, index: int, line: bytes) -> None:
+        found = grammar.AGENT_LINE.match(line)
+        if found:
+            agent, state, note = (part.decode("utf-8", "replace") if part else "" for part in found.group(2, 3, 4))
+            self.agents.append(BoardAgent(agent, state.strip().upper(), note, index + 1))
+            self.agents_at = block_end(self.lines, index)[0]
+
+    def _fence(self, index: int, line: bytes) -> int:
+        opened = grammar.FENCE.match(line)
+        if opened is None or line.startswith((b"    ", b"\t")):
+            return index + 1
+        end = _fence_end(self.lines, index, opened[1])
+        if end == len(self.lines) and not (end > index + 1 and _closes(self.lines[-1], opened[1])):
+            self.problems.append(open_problem(index + 1, "code fence", opened[1].decode()))
+        return end
+
+    def _mark(self, index: int, line: bytes, stripped: bytes) -> int:
+        if grammar.CONFLICT.match(line):
+            self.problems.append(Problem.conflict_marker(index + 1, line))
+            return index + 1
+        if not stripped.startswith(b"<!--") or line.startswith((b"    ", b"\t")):
+            return index + 1
+        if grammar.MARKER.match(line):
+            if self.region == "activity":
+                self.markers.append(index)
+            return index + 1
+        return self._comment(index, stripped)
+
+    def _comment(self, index: int, stripped: bytes) -> int:
+        if b"-->" in stripped[4:]:
+            return index + 1
+        for end in range(index + 1, len(self.lines)):
+            if b"-->" in self.lines[end]:
+                return end + 1
+        self.problems.append(open_problem(index + 1, "comment", "-->"))
+        return len(self.lines)
+
+    def _heading(self, index: int, level: int, text: bytes) -> None:
+        status = self._status_named(level, text)
+        if status is None and self.status is not None and level > self.level:
+            self.direct = False
+            return
+        self._leave(index)
+        if status is not None:
+            self._enter(index, level, status)
+        elif level <= 2:
+            self._region(index, level, text)
+
+    def _status_named(self, level: int, text: bytes) -> Status | None:
+        if not 2 <= level <= 4:
+            return None
+        if text in _STATUS_BY_NAME and self.region not in ("agents", "activity"):
+            return _STATUS_BY_NAME[text]
+        if self.region == "tasks" and level == 3:
+            return _STATUS_BY_NAME.get(text.upper().replace(b" ", b"_").replace(b"-", b"_"))
+        return None
+
+    def _enter(self, index: int, level: int, status: Status) -> None:
+        self.status, self.level, self.direct = status, level, True
+        if status in self.sections:
+            self._own = None
+            return
+        self._own = status
+        at = block_end(self.lines, index)[0]
+        self.sections[status] = Section(index, at, len(self.lines))
+
+    def _leave(self, index: int) -> None:
+        if self._own is not None:
+            section = self.sections[self._own]
+            self.sections[self._own] = section._replace(end=index)
+        self.status = self._own = None
+
+    def _region(self, index: int, level: int, text: bytes) -> None:
+        if level == 1 and self.title_line is None and self.region == "preamble":
+            self.title_line = index
+            return
+        self.region = _REGIONS.get(text.lower(), "other")
+        if self.region == "tasks" and self.tasks_heading is None:
+            self.tasks_heading = index
+        elif self.region == "agents" and self.agents_at is None:
+            self.agents_at = block_end(self.lines, index)[0]
+        elif self.region == "activity":
+            if self.activity_at is None:
+                self.activity_at = index + 1
+            else:
+                self.region = "other"
+
+    def _item(self, index: int, line: bytes) -> int:
+        parts = grammar.item(line)
+        assert self.status is not None
+        if parts is None or (parts.id is None and not self._is_new(line, parts)):
+            return index + 1
+        end, unclosed = (index + 1, None) if self._plain(index + 1) else block_end(self.lines, index)
+        if unclosed is not None:
+            self.problems.append(open_problem(unclosed + 1, "code fence", "```"))
+        self.tasks.append(
+            BoardTask(
+                None if parts.id is None else parts.id.decode(),
+                grammar.title_text(line[parts.title : parts.end]),
+                self.status,
+                grammar.agents_of(line[parts.head : parts.title]),
+                NO_ATTRIBUTES if end == index + 1 else attributes(self.lines[index + 1 : end]),
+                index + 1,
+                end,
+            )
+        )
+        if self._own is not None and self.direct:
+            self.sections[self._own] = self.sections[self._own]._replace(at=end)
+        return end
+
+    def _plain(self, index: int) -> bool:
+        """Nothing below can belong to the item: the common case, decided by one byte."""
+        return index < len(self.lines) and self.lines[index][:1] not in b" \t\r\n"
+
+    def _is_new(self, line: bytes, parts: grammar.Item) -> bool:
+        """A person's new task: a ``- `` item with some text, directly below the heading's own level."""
+        return self.direct and line[:2] == b"- " and parts.title < parts.end and not grammar.RULE.match(line.rstrip())
+
+
+def attributes(block: Iterable[bytes]) -> Mapping[str, str]:
+    """``key: value`` of the known keys in a task's indented lines; the first of a key counts."""
+    found: dict[str, str] = {}
+    for line in block:
+        match = grammar.ATTRIBUTE.match(line)
+        if match and match[4]:
+            found.setdefault(match[2].decode().lower(), match[4].decode("utf-8", "replace"))
+    return found

@@ -1,0 +1,67 @@
+"""What on a board forbids writing (or only deserves a word), each with its line and the mend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from metaagent.errors import BoardUnreadableError
+
+if TYPE_CHECKING:
+    from metaagent.board.parse import BoardTask
+
+
+class Problem(NamedTuple):
+    """``line`` is 1-based. A blocking problem forbids writing; ``kind`` says to ``board repair`` what it is."""
+
+    line: int
+    message: str
+    mend: str
+    kind: str = ""
+    blocking: bool = True
+
+    @classmethod
+    def conflict_marker(cls, line: int, text: bytes) -> Problem:
+        shown = text[:7].decode("ascii", "replace")
+        return cls(line, f"a conflict marker of a version control system ({shown})", _KEEP_ONE, "conflict")
+
+
+_KEEP_ONE = "keep the lines that you want, delete the three marker lines, then type: metaagent board check"
+
+
+def open_problem(line: int, what: str, mark: str) -> Problem:
+    """A fence or comment that swallows the rest of the board."""
+    mend = f"close it with {mark} or delete this line"
+    return Problem(line, f"a {what} is opened here and never closed", mend, "open")
+
+
+def document_problems(data: bytes) -> list[Problem]:
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in data:
+        where = data.count(b"\n", 0, max(data.find(b"\0"), 0)) + 1
+        mend = "save it as UTF-8 or type: metaagent board undo"
+        return [Problem(where, "the board is not UTF-8 text", mend, "encoding")]
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        where = data.count(b"\n", 0, error.start) + 1
+        return [Problem(where, "a byte that is not UTF-8 (kept as it is)", "save as UTF-8", "encoding", blocking=False)]
+    return []
+
+
+def duplicate_problems(tasks: Sequence[BoardTask]) -> list[Problem]:
+    first: dict[str, int] = {}
+    found = []
+    for task in tasks:
+        if task.id is not None and first.setdefault(task.id, task.line) != task.line:
+            message = f"the id {task.id} stands here and on line {first[task.id]}"
+            mend = "delete one of the two ids, or type: metaagent board repair"
+            found.append(Problem(task.line, message, mend, "duplicate"))
+    return found
+
+
+def refuse(problems: Iterable[Problem], name: str = "WORKING.md") -> None:
+    """Raise for the first problem that forbids writing."""
+    for problem in problems:
+        if problem.blocking:
+            where = f"{name}:{problem.line}: {problem.message}"
+            raise BoardUnreadableError(where, line=problem.line, mend=problem.mend)
