@@ -217,7 +217,10 @@ class Gateway:
         self.usage.calls += 1
         try:
             with self.busy:
-                return await self._read(request, end)
+                received = await self._read(request, end)
+            if not received.text.strip():
+                raise self._failure("empty")
+            return received
         except ReplyError:
             self.usage.failed += 1
             raise
@@ -258,8 +261,6 @@ class Gateway:
         raise self._failure("no_done", f"after {len(text):,} characters")
 
     def _reply(self, request: ChatRequest, info: ModelInfo, got: _Received, seconds: float, calls: int) -> Reply:
-        if not got.text.strip():
-            raise self._failure("empty")
         last = got.last
         size = watch.prompt_bytes(request.messages)
         most_prompt = size + 64 * len(request.messages) + 256

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from contextlib import aclosing
 from typing import Any
 from urllib.parse import urlsplit
@@ -50,20 +50,20 @@ class OllamaBackend:
         self.url = host_url(host)
         self._names = dict(names or {})
         self._notice = notice
-        settings = _client_settings(self.url, httpx.Timeout(None, connect=connect))
-        hooks = {"response": [_guard]}
-        self._client = ollama.AsyncClient(self.url, **settings, event_hooks=hooks)
-        self._plain = httpx.AsyncClient(base_url=self.url, **settings, event_hooks=hooks)
+        self._settings = _client_settings(self.url, httpx.Timeout(None, connect=connect))
+        self._settings["event_hooks"] = {"response": [_guard]}
+        self._client = ollama.AsyncClient(self.url, **self._settings)
         if key_would_leak(self.url):
             notice(
                 f"warning: OLLAMA_API_KEY is sent to {self.url}, which is neither this machine nor encrypted (https)"
             )
 
     async def version(self) -> str:
-        """The server's version."""
+        """The server's version (the library has no call for it)."""
         try:
-            answer = (await self._plain.get("/api/version")).raise_for_status().json()
-            return f"ollama {answer['version']}"
+            async with httpx.AsyncClient(**self._settings) as client:
+                answer = (await client.get(f"{self.url}/api/version")).raise_for_status().json()
+                return f"ollama {answer['version']}"
         except _FAILURES as error:
             raise self._translated(error, "") from error
 
@@ -130,7 +130,6 @@ class OllamaBackend:
 
     async def close(self) -> None:
         await self._client.close()  # type: ignore[no-untyped-call]
-        await self._plain.aclose()
 
     def _translated(self, error: Exception, model: str) -> BackendError:
         return translate(error, self.url, model)
@@ -170,18 +169,18 @@ def key_would_leak(url: str) -> bool:
     return bool(os.environ.get("OLLAMA_API_KEY")) and not is_local(url) and not url.startswith("https://")
 
 
-def served_models(host: str | None, *, timeout: float) -> list[str] | None:
-    """The names of the models that a server at ``host`` has; ``None`` where no Ollama server answers in time."""
+def served_models(host: str | None, *, timeout: float) -> list[ModelInfo] | None:
+    """The models that a server at ``host`` has; ``None`` where no Ollama server answers in time."""
     url = host_url(host)
     try:
         with ollama.Client(url, **_client_settings(url, httpx.Timeout(timeout))) as client:
-            return [model.model for model in client.list().models if model.model]
+            return [_listed(model) for model in client.list().models]
     except _FAILURES:
         return None
 
 
-def has_model(served: list[str], name: str) -> bool:
-    return name in served or f"{name}:latest" in served
+def has_model(served: Iterable[ModelInfo], name: str) -> bool:
+    return any(model.name in {name, f"{name}:latest"} for model in served)
 
 
 def ignores_roles(template: str) -> bool:

@@ -13,6 +13,7 @@ from metaagent.inference import catalog
 if TYPE_CHECKING:
     from metaagent.config import Config
     from metaagent.inference.base import Backend
+    from metaagent.inference.ollama import OllamaBackend
 
 Notice = Callable[[str], None]
 
@@ -36,7 +37,7 @@ def open_backend(config: Config, workspace_root: Path, *, notice: Notice) -> Bac
 
         return read_script(workspace_root / rest)
     if kind == "ollama":
-        return _ollama(config, notice)
+        return open_ollama(config, notice)
     files = _files(config, workspace_root)
     if kind == "embedded":
         return _embedded(config, files, notice)
@@ -58,7 +59,7 @@ def _first_usable(config: Config, files: Mapping[str, Path], notice: Notice) -> 
         names = _ollama_names(config)
         lacking = [model for model in wanted if not ollama.has_model(served, names.get(model, model))]
         if not lacking:
-            return _ollama(config, notice)
+            return open_ollama(config, notice)
         notice(f"Ollama answers but does not have {', '.join(lacking)}; looking for the embedded engine")
     engine = find_spec("xllamacpp") is not None
     if engine and all(model in files for model in wanted):
@@ -103,7 +104,8 @@ def _host(config: Config) -> str | None:
     return config.ollama.hosts[0] if config.ollama.hosts else None
 
 
-def _ollama(config: Config, notice: Notice) -> Backend:
+def open_ollama(config: Config, notice: Notice) -> OllamaBackend:
+    """The Ollama server that the config names, whether it answers or not."""
     from metaagent.inference.ollama import OllamaBackend
 
     return OllamaBackend(

@@ -296,7 +296,7 @@ class _Handler(BaseHTTPRequestHandler):
         """10 MB of text in lines of 10 kB."""
         self.start()
         for number in range(1000):
-            if not self.text(f"{number} " + "x y z " * 1700):
+            if not self.text("".join(f"{number} {word} " for word in range(1300))):
                 return
         self.done()
 
