@@ -254,14 +254,22 @@ def list_attempts(ledger: Ledger, filters: Filters | None = None) -> list[Row]:
     return ledger.query(f"SELECT * FROM v_attempts {where} ORDER BY id DESC LIMIT ?", (*values, filters.limit))
 
 
-def since(ledger: Ledger, attempt_id: str, limit: int = 1000) -> list[Row]:
-    """Attempts that ended after the outcome with this cursor, oldest first: for `log --follow`. The cursor is the last
-    row's ``seen`` ("" for the beginning)."""
+def since(ledger: Ledger, cursor: str, limit: int = 1000) -> list[Row]:
+    """Attempts that ended after the cursor, in the order in which they became durable: for `log --follow`. The cursor
+    is the last row's ``seen``, an attempt's id, a time, or "" for the beginning."""
     return ledger.query(
-        """SELECT o.time || o.attempt_id AS seen, v.* FROM outcomes o JOIN v_attempts v ON v.id = o.attempt_id
-           WHERE o.time || o.attempt_id > ? ORDER BY seen LIMIT ?""",
-        (attempt_id, limit),
+        """SELECT CAST(o.rowid AS TEXT) AS seen, v.* FROM outcomes o JOIN v_attempts v ON v.id = o.attempt_id
+           WHERE o.rowid > ? ORDER BY o.rowid LIMIT ?""",
+        (_position(ledger, cursor), limit),
     )
+
+
+def _position(ledger: Ledger, cursor: str) -> int:
+    if not cursor or cursor.isdigit():
+        return int(cursor or 0)
+    row = ledger.one("SELECT rowid FROM outcomes WHERE attempt_id = ?", (cursor,))
+    row = row or ledger.one("SELECT coalesce(max(rowid), 0) FROM outcomes WHERE time <= ?", (cursor,))
+    return int(row[0]) if row else 0
 
 
 def _where(filters: Filters) -> tuple[str, list[Any]]:

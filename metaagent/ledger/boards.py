@@ -42,13 +42,13 @@ class LedgerHistory:
 
     def by_stamp(self, stamp: str) -> bytes | None:
         row = self._ledger.one(
-            f"SELECT {_COLUMNS} FROM board_versions WHERE stamp = ? ORDER BY id DESC LIMIT 1", (stamp,)
+            f"SELECT {_COLUMNS} FROM board_versions WHERE stamp = ? ORDER BY rowid DESC LIMIT 1", (stamp,)
         )
         return zlib.decompress(row["body"]) if row else None
 
     def recent(self, n: int) -> list[Version]:
         """Newest first."""
-        rows = self._ledger.query(f"SELECT {_COLUMNS} FROM board_versions ORDER BY id DESC LIMIT ?", (n,))
+        rows = self._ledger.query(f"SELECT {_COLUMNS} FROM board_versions ORDER BY rowid DESC LIMIT ?", (n,))
         return [_version(row) for row in rows]
 
     def record(self, stamp: str, data: bytes, author: str) -> None:
@@ -73,11 +73,11 @@ class LedgerHistory:
 
 def prune(cursor: sqlite3.Cursor, keep: int, young: str) -> int:
     """Removes versions beyond the newest ``keep`` that are older than ``young``. How many."""
-    edge = cursor.execute("SELECT id FROM board_versions ORDER BY id DESC LIMIT 1 OFFSET ?", (keep,)).fetchone()
+    edge = cursor.execute("SELECT rowid FROM board_versions ORDER BY rowid DESC LIMIT 1 OFFSET ?", (keep,)).fetchone()
     if edge is None:
         return 0
     cursor.execute("INSERT OR IGNORE INTO switches VALUES (?)", (PRUNE_SWITCH,))
-    gone = cursor.execute("DELETE FROM board_versions WHERE id <= ? AND time < ?", (edge[0], young)).rowcount
+    gone = cursor.execute("DELETE FROM board_versions WHERE rowid <= ? AND time < ?", (edge[0], young)).rowcount
     cursor.execute("DELETE FROM switches WHERE name = ?", (PRUNE_SWITCH,))
     return gone
 

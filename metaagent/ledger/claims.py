@@ -67,7 +67,7 @@ def claim(
     now: datetime,
     lease_seconds: float,
 ) -> list[Claim]:
-    """In one transaction: the first ``limit`` of the (task, agent) candidates without a live claim, claimed by this run.
+    """In one transaction: the first ``limit`` (task, agent) candidates without a live claim, claimed by this run.
     Tasks with a live claim, also one of this run, are left out; stale claims are taken over."""
     result: list[Claim] = ledger.write(claim_batch(run_id, candidates, limit, now, lease_seconds))
     return result

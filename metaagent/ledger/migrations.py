@@ -20,7 +20,8 @@ Change = Callable[[sqlite3.Connection], None]
 
 def m001_first(connection: sqlite3.Connection) -> None:
     for table, columns in schema.FACTS_1.items():
-        connection.execute(f"CREATE TABLE {table} ({columns})")
+        suffix = "" if table in schema.BODIES_1 else " WITHOUT ROWID"
+        connection.execute(f"CREATE TABLE {table} ({columns}){suffix}")
     for table, columns in schema.EVIDENCE_1.items():
         connection.execute(f"CREATE TABLE {table} ({columns}) WITHOUT ROWID")
     for table, columns in schema.OPERATIONAL_1.items():

@@ -14,7 +14,7 @@ from typing import Any
 
 from metaagent.ledger.database import Ledger
 from metaagent.ledger.process import Process, is_dead
-from metaagent.ledger.times import from_text
+from metaagent.ledger.times import from_text, to_text, utc_now
 from metaagent.ledger.ulid import new_ulid
 from metaagent.ledger.writer import Statement
 
@@ -43,16 +43,22 @@ def new_operation_id() -> str:
 
 
 def intend_batch(
-    operation_id: str, operations: Sequence[Mapping[str, Any]], *, now: str, run_id: str | None
+    operation_id: str, operations: Sequence[Mapping[str, Any]], *, now: str | None = None, run_id: str | None = None
 ) -> list[Statement]:
     body = json.dumps(list(operations), ensure_ascii=False, separators=(",", ":"))
-    return [(_INTEND, (operation_id, now, run_id, body))]
+    return [(_INTEND, (operation_id, now or to_text(utc_now()), run_id, body))]
 
 
 def done_batch(
-    operation_ids: Iterable[str], stamp: str | None, *, now: str, run_id: str | None, result: str = "done"
+    operation_ids: Iterable[str],
+    stamp: str | None,
+    *,
+    now: str | None = None,
+    run_id: str | None = None,
+    result: str = "done",
 ) -> list[Statement]:
     """``result`` is done, undone or conflict; the first end of an intent stands."""
+    now = now or to_text(utc_now())
     rows = [(operation_id, now, run_id, stamp, result) for operation_id in operation_ids]
     return [(_DONE, rows)] if rows else []
 

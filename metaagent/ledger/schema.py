@@ -6,6 +6,10 @@ Facts carry ``id`` (a ULID by the writer), ``time`` (UTC) and ``run_id``. A row 
 
 from __future__ import annotations
 
+# Texts and bodies may be long, and are kept out of the B-trees that are searched: tables with rowids. Outcomes
+# and board versions have them for their order of commit, which ids made by several processes do not give.
+BODIES_1 = frozenset({"texts", "task_versions", "board_versions", "outcomes"})
+
 FACTS_1: dict[str, str] = {
     "runs": """
         id TEXT PRIMARY KEY, time TEXT NOT NULL, command TEXT NOT NULL, args TEXT NOT NULL, version TEXT NOT NULL,
@@ -13,9 +17,9 @@ FACTS_1: dict[str, str] = {
     "run_ends": """
         run_id TEXT PRIMARY KEY REFERENCES runs(id), time TEXT NOT NULL, status TEXT NOT NULL, summary TEXT NOT NULL""",
     "task_versions": """
-        id TEXT PRIMARY KEY, time TEXT NOT NULL, run_id TEXT, task_id TEXT NOT NULL, hash TEXT NOT NULL,
+        id TEXT NOT NULL, time TEXT NOT NULL, run_id TEXT, task_id TEXT NOT NULL, hash TEXT NOT NULL,
         title TEXT NOT NULL, domain TEXT, "set" TEXT, family TEXT, grp TEXT, body TEXT NOT NULL,
-        UNIQUE (task_id, hash)""",
+        PRIMARY KEY (task_id, hash)""",
     "status_changes": """
         id TEXT PRIMARY KEY, time TEXT NOT NULL, run_id TEXT, task_id TEXT NOT NULL, from_status TEXT,
         to_status TEXT NOT NULL, by TEXT NOT NULL, reason TEXT NOT NULL""",
@@ -103,7 +107,6 @@ OPERATIONAL_1: dict[str, str] = {
 
 INDEXES_1: dict[str, str] = {
     "attempts_by_task": "attempts (task_id)",
-    "attempts_by_run": "attempts (run_id)",
     "status_changes_by_task": "status_changes (task_id)",
     "decisions_by_task": "decisions (task_id)",
     "comments_by_task": "comments (task_id)",

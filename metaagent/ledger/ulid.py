@@ -12,28 +12,59 @@ from datetime import UTC, datetime
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _PAIRS = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
-_SHIFTS = tuple(range(120, -1, -10))
 _RANDOM_BITS = 80
+_LOW_BITS = 20
+_LOW_MASK = (1 << _LOW_BITS) - 1
+_POOL_BYTES = 2560
+
+
+def _encode(value: int, bits: int) -> str:
+    return "".join([_PAIRS[(value >> shift) & 1023] for shift in range(bits - 10, -1, -10)])
 
 
 class UlidMaker:
-    """Makes strictly increasing ULIDs, also when the clock stands still or steps back."""
+    """Makes strictly increasing ULIDs, also when the clock stands still or steps back.
+
+    Made nine times per attempt: the random bytes come from the system in pools (a system call gives up the interpreter
+    lock), and within a millisecond only the last 20 bits are encoded anew.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._last = 0
+        self._milliseconds = 0
+        self._high = 0
+        self._low = _LOW_MASK
+        self._prefix = ""
+        self._pool = b""
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._after_fork)
 
     def __call__(self) -> str:
         milliseconds = time.time_ns() // 1_000_000
         with self._lock:
-            if milliseconds > self._last >> _RANDOM_BITS:
-                # The top random bit stays free, so that counting up cannot run into the time.
-                noise = int.from_bytes(os.urandom(10), "big") >> 1
-                self._last = (milliseconds << _RANDOM_BITS) | noise
+            if milliseconds > self._milliseconds:
+                self._start(milliseconds)
+            elif self._low == _LOW_MASK:
+                self._high, self._low = self._high + 1, 0
+                self._prefix = _encode(self._high, 110)
             else:
-                self._last += 1
-            value = self._last
-        return "".join([_PAIRS[(value >> shift) & 1023] for shift in _SHIFTS])
+                self._low += 1
+            return self._prefix + _PAIRS[self._low >> 10] + _PAIRS[self._low & 1023]
+
+    def _start(self, milliseconds: int) -> None:
+        if not self._pool:
+            self._pool = os.urandom(_POOL_BYTES)
+        # The top random bit stays free, so that counting up cannot run into the time.
+        noise = int.from_bytes(self._pool[:10], "big") >> 1
+        self._pool = self._pool[10:]
+        self._milliseconds = milliseconds
+        self._high, self._low = ((milliseconds << _RANDOM_BITS) | noise) >> _LOW_BITS, noise & _LOW_MASK
+        self._prefix = _encode(self._high, 110)
+
+    def _after_fork(self) -> None:
+        """A child must not go on with its parent's bytes."""
+        self._lock = threading.Lock()
+        self._milliseconds, self._low, self._pool = 0, _LOW_MASK, b""
 
 
 new_ulid = UlidMaker()
@@ -41,8 +72,7 @@ new_ulid = UlidMaker()
 
 def ulid_floor(moment: datetime) -> str:
     """The smallest ULID of that millisecond: ``id >= ulid_floor(t)`` selects rows made at ``t`` or later."""
-    value = int(moment.timestamp() * 1000) << _RANDOM_BITS
-    return "".join([_PAIRS[(value >> shift) & 1023] for shift in _SHIFTS])
+    return _encode(int(moment.timestamp() * 1000) << _RANDOM_BITS, 130)
 
 
 def ulid_time(ulid: str) -> datetime:

@@ -58,8 +58,9 @@ VIEWS: dict[str, tuple[str, str]] = {
     "v_runs": (
         "each run with its end; status is null while it runs or when it was killed",
         """SELECT r.id, r.time AS started, e.time AS ended, r.command, r.args, e.status, e.summary, r.pid, r.host,
-                  (SELECT count(*) FROM attempts a WHERE a.run_id = r.id) AS attempts
-           FROM runs r LEFT JOIN run_ends e ON e.run_id = r.id""",
+                  coalesce(n.attempts, 0) AS attempts
+           FROM runs r LEFT JOIN run_ends e ON e.run_id = r.id
+           LEFT JOIN (SELECT run_id, count(*) AS attempts FROM attempts GROUP BY run_id) n ON n.run_id = r.id""",
     ),
     "v_interventions": (
         "what persons did: decisions on tasks and edits on the board",
