@@ -13,7 +13,7 @@ from typing import Any
 from metaagent.errors import SpecificationError
 from metaagent.tasks.sheet import decode
 
-MAX_ROWS_FILE = 500_000_000
+MAX_CELL = 10_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,24 +47,39 @@ def _json_rows(data: bytes, shown: str) -> Iterator[Row]:
     data = data.removeprefix(b"\xef\xbb\xbf")
     if data.lstrip()[:1] == b"[":
         raise SpecificationError(f"{shown}:1: is one JSON list, not JSON lines", mend="write one object a line")
-    loads, count = json.loads, 0
+    count = 0
     for number, line in enumerate(data.split(b"\n"), 1):
         if not line.strip():
             continue
         try:
-            values = loads(line)
+            values = load_object(line.decode())
         except (ValueError, RecursionError) as error:
             raise _bad(shown, number, f"not JSON: {_said(error)}") from None
-        if type(values) is not dict:
-            raise _bad(shown, number, 'must be a JSON object, like {"text": "..."}')
         count += 1
         yield Row(count, number, values)
+
+
+def _constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_constant)
+
+
+def load_object(text: str) -> dict[str, Any]:
+    """A JSON object without NaN; ValueError or RecursionError for anything else."""
+    values = _DECODER.decode(text)
+    if type(values) is not dict:
+        raise ValueError('must be an object, like {"title": "..."}')
+    return values
 
 
 def _said(error: Exception) -> str:
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg} at column {error.colno}"
-    return "not UTF-8 text" if isinstance(error, UnicodeDecodeError) else "nested too deep or a number too long"
+    if isinstance(error, UnicodeDecodeError):
+        return "not UTF-8 text"
+    return "nested too deep" if isinstance(error, RecursionError) else str(error)[:80]
 
 
 def _bad(shown: str, line: int, message: str) -> SpecificationError:
@@ -74,6 +89,7 @@ def _bad(shown: str, line: int, message: str) -> SpecificationError:
 def _csv_rows(text: str, shown: str) -> Iterator[Row]:
     if "\x00" in text:
         raise _bad(shown, text.count("\n", 0, text.index("\x00")) + 1, "holds a NUL character: not a CSV file")
+    csv.field_size_limit(MAX_CELL)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text, shown), strict=True)
     header: list[str] | None = None
     before = count = 0

@@ -152,12 +152,20 @@ def read_set(path: Path, place: Place) -> TaskSet:
 def set_of(sheet: Sheet, place: Place) -> TaskSet:
     from metaagent.tasks.models import SetModel
 
+    shown, data = _rows(sheet, validated(sheet, SetModel), place)
+    return set_from(sheet, place, data, shown)
+
+
+def set_from(sheet: Sheet, place: Place, data: bytes, shown_rows: str) -> TaskSet:
+    """The set of a head and the content of its rows file."""
+    from metaagent.tasks.models import SetModel
+
     model = validated(sheet, SetModel)
     artifact = artifact_form(model.artifact, model.checks)
     columns, expect = _columns(sheet, model), _expect(model)
     if artifact.format == "text" and expect is not None and not isinstance(expect, str):
         artifact = replace(artifact, format="json")
-    shown_rows, rows, form = _rows(sheet, model, place)
+    rows = read_rows(data, shown_rows)
     task_set = TaskSet(
         name=model.set,
         sheet=sheet,
@@ -170,7 +178,7 @@ def set_of(sheet: Sheet, place: Place) -> TaskSet:
         expect=expect,
         shown_rows=shown_rows,
         rows=_identified(sheet, model, rows, shown_rows),
-        coerced=form == "csv",
+        coerced=form_of(shown_rows, data) == "csv",
     )
     _refuse_answers(task_set)
     _refuse_gaps(task_set)
@@ -191,7 +199,7 @@ def _expect(model: SetModel) -> Mapping[str, str] | str | None:
     return {name: name for name in model.expect} if isinstance(model.expect, list) else model.expect
 
 
-def _rows(sheet: Sheet, model: SetModel, place: Place) -> tuple[str, list[Row], str]:
+def _rows(sheet: Sheet, model: SetModel, place: Place) -> tuple[str, bytes]:
     try:
         relative = (sheet.path.parent.resolve() / model.rows).as_posix()
         path = inside(relative, place.root)
@@ -203,7 +211,7 @@ def _rows(sheet: Sheet, model: SetModel, place: Place) -> tuple[str, list[Row], 
         raise sheet.error(f"no such file: {model.rows}", ("rows",), mend=f"create it beside {sheet.shown}") from None
     except OSError as error:
         raise StorageError(f"cannot read {model.rows}: {error.strerror}") from error
-    return shown, read_rows(data, shown), form_of(shown, data)
+    return shown, data
 
 
 def _identified(sheet: Sheet, model: SetModel, rows: list[Row], shown: str) -> dict[str, Row]:

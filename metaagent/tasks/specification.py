@@ -218,7 +218,11 @@ def _read_check(sheet: Sheet, item: Any, location: Location, artifact: ArtifactF
     return Check(str(name), public, settings)
 
 
-_SHORT = {"text.contains": ("all", list), "text.forbids": ("any", list), "text.expected": ("value", str)}
+_SHORT: dict[str, tuple[str, type]] = {
+    "text.contains": ("all", list),
+    "text.forbids": ("any", list),
+    "text.expected": ("value", str),
+}
 
 
 def _options(name: str, options: Any, artifact: ArtifactForm) -> Any:
