@@ -61,7 +61,9 @@ class Score:
 
     @property
     def explanation(self) -> str:
-        """One line for a person: the total and how it came about."""
+        """One line for a person: the total and how it came about, or why there is none."""
+        if not self.eligible:
+            return f"not eligible: {self.reason}"
         parts = "; ".join(f"{part.name} {part.value:.2f} x {part.weight:.0%} ({part.why})" for part in self.parts)
         return f"{self.total:.3f} = {parts}" + (f"; {self.reason}" if self.reason else "")
 

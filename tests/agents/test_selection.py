@@ -117,6 +117,7 @@ def test_who_is_not_eligible_comes_last_with_the_reason(
     scores = rank(replace(TASK, assignees=(ONE.id,)), [agent, TWO], ROLES, states=states, load={TWO.id: 99})
     assert [scored.agent_id for scored in scores] == [TWO.id, ONE.id]
     assert (scores[1].eligible, scores[1].total, scores[1].reason) == (False, 0.0, reason)
+    assert scores[1].explanation == f"not eligible: {reason}"
     assert choose(scores[1:]) is None
     assert choose(scores) is scores[0]
 
