@@ -1,0 +1,30 @@
+"""Where artifacts are kept: .metaagent/artifacts/ATTEMPT/NAME. The reply itself is in the ledger as well."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from metaagent.records import Attempt, Task
+from metaagent.workspace import Workspace
+
+_ENDINGS = {"json": "json", "text": "txt", "python": "py", "sql": "sql", "markdown": "md"}
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]")
+
+
+def artifact_name(task: Task) -> str:
+    """The file name: the one that the task gives (its last part), else the task's id with the format's ending."""
+    given = Path(task.artifact.name).name if task.artifact.name else ""
+    name = given or f"{task.id}.{_ENDINGS.get(task.artifact.format, 'txt')}"
+    return _UNSAFE.sub("_", name).lstrip(".") or "artifact"
+
+
+def store_artifact(workspace: Workspace, task: Task, attempt: Attempt) -> Path | None:
+    """Write what the attempt produced, and return where; None where it produced nothing."""
+    if attempt.artifact is None:
+        return None
+    folder = workspace.artifacts_dir / attempt.id
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / artifact_name(task)
+    path.write_text(attempt.artifact, encoding="utf-8", errors="backslashreplace", newline="")
+    return path

@@ -1,0 +1,66 @@
+"""What a run would do, without doing it: nothing is claimed, written or asked of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from metaagent.agents.roster import find_agent
+from metaagent.board.store import read_board
+from metaagent.orchestrator.budget import Usage, used_up
+from metaagent.orchestrator.crew import Crew, muster
+from metaagent.orchestrator.plan import plan
+from metaagent.orchestrator.snapshot import board_states, default_limits, join_all, used_before
+from metaagent.orchestrator.state import RunOptions
+from metaagent.records import Task
+from metaagent.tasks.index import SpecIndex
+from metaagent.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class DryLine:
+    """``why`` explains the choice of the agent, or says that nobody may do the task."""
+
+    task_id: str
+    title: str
+    priority: str
+    agent_id: str | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class DryPlan:
+    """The tasks in the order of work, and what is held back: waiting for other tasks, or left out for a reason."""
+
+    lines: tuple[DryLine, ...]
+    waiting: Mapping[str, tuple[str, ...]]
+    left_out: Mapping[str, str]
+
+
+def dry_plan(workspace: Workspace, options: RunOptions) -> DryPlan:
+    """Read the board as it stands, without giving ids to hand-written items."""
+    board = read_board(workspace.board_path)
+    index = SpecIndex(workspace.root, default_limits(workspace.config))
+    joined, held = join_all(board.tasks, index)
+    with workspace.open_ledger() as ledger:
+        used = used_before(ledger)
+        crew = muster(workspace.config, ledger, board_states(board.agents))
+    over = {}
+    for task in joined:
+        usage = used.get(task.id)
+        reason = (
+            used_up(task.limits, Usage(usage.attempts, usage.seconds, usage.tokens, 0, usage.cost)) if usage else None
+        )
+        if reason:
+            over[task.id] = f"goes to REVIEW: {reason}"
+    found = plan(joined, frozenset(options.tasks), {**held, **over})
+    only = find_agent(crew.agents, options.agent).id if options.agent else None
+    lines = tuple(_line(crew, task, only) for task in found.ready[: options.limit])
+    return DryPlan(lines, found.waiting, found.left_out)
+
+
+def _line(crew: Crew, task: Task, only: str | None) -> DryLine:
+    scores = [score for score in crew.ranking(task) if only is None or score.agent_id == only]
+    best = scores[0] if scores and scores[0].eligible else None
+    why = best.explanation if best else "; ".join(f"{score.agent_id}: {score.reason}" for score in scores)
+    return DryLine(task.id, task.title, str(task.priority), best.agent_id if best else None, why)

@@ -1,0 +1,160 @@
+"""What a run writes into the ledger around an attempt, each as one transaction: claim and start, end, interruption.
+
+The board's move is an intent in the same transaction, so that no crash leaves one without the other.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from metaagent.board.edit import Activity, Assign, Move, Operation, to_json
+from metaagent.ledger import attempts, claims, operations, tasks
+from metaagent.ledger.claims import Claim
+from metaagent.ledger.database import Ledger
+from metaagent.ledger.times import to_text
+from metaagent.ledger.writer import Statement, run_batch
+from metaagent.orchestrator.settle import Settlement
+from metaagent.records import Agent, Attempt, Protocol, Purpose, Status, Task
+
+_NEWER = "SELECT 1 FROM status_changes WHERE task_id = ? AND rowid > ? AND run_id IS NOT ? LIMIT 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A task that a run would like to start, with all that its attempt is made from."""
+
+    task: Task
+    agent: Agent
+    protocol: Protocol
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A task that this run now works on: claimed, started in the ledger, its move to IN_PROGRESS intended."""
+
+    candidate: Candidate
+    attempt_id: str
+    intent: Intent
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """Operations that are durable in the ledger and still have to reach the board."""
+
+    id: str
+    operations: tuple[Operation, ...]
+
+
+def clock_time(now: datetime) -> str:
+    """The time of an activity line, in the zone of whoever reads the board."""
+    return now.astimezone().strftime("%H:%M")
+
+
+def watermark(ledger: Ledger) -> int:
+    """The newest change of status that the ledger holds; take it before the board is read."""
+    row = ledger.one("SELECT max(rowid) FROM status_changes")
+    return (row[0] or 0) if row else 0
+
+
+def begin(
+    ledger: Ledger, run_id: str, candidates: Sequence[Candidate], seen: int, now: datetime, lease: float
+) -> Callable[[sqlite3.Cursor], list[Begun]]:
+    """Claim and start what is still free. Left out: tasks with a live claim, and tasks whose status another run changed
+    after ``seen`` (the watermark of the board that the candidates were read from)."""
+    by_id = {candidate.task.id: candidate for candidate in candidates}
+
+    def work(cursor: sqlite3.Cursor) -> list[Begun]:
+        fresh = [
+            (candidate.task.id, candidate.agent.id)
+            for candidate in candidates
+            if not cursor.execute(_NEWER, (candidate.task.id, seen, run_id)).fetchone()
+        ]
+        claimed = claims.claim_batch(run_id, fresh, len(fresh), now, lease)(cursor)
+        return [_start(cursor, ledger, run_id, by_id[claim.task_id], claim, now) for claim in claimed]
+
+    return work
+
+
+def _start(
+    cursor: sqlite3.Cursor, ledger: Ledger, run_id: str, candidate: Candidate, claim: Claim, now: datetime
+) -> Begun:
+    task, agent = candidate.task, candidate.agent
+    start = attempts.start_batch(
+        claim.attempt_id,
+        run_id,
+        task,
+        agent,
+        candidate.protocol.hash,
+        Purpose.RUN,
+        candidate.number,
+        now,
+        ledger=ledger,
+    )
+    changes: list[Operation] = [Move(task.id, task.status, Status.IN_PROGRESS)]
+    if agent.id not in task.assignees:
+        changes.append(Assign(task.id, (*task.assignees, agent.id)))
+    intent, statements = intend(changes, now, run_id)
+    moved = tasks.status_batch(
+        task.id, task.status, Status.IN_PROGRESS, agent.id, "claimed", now=to_text(now), run_id=run_id
+    )
+    run_batch(cursor, [*start, *moved, *statements])
+    return Begun(candidate, claim.attempt_id, intent)
+
+
+def intend(changes: Iterable[Operation], now: datetime, run_id: str | None) -> tuple[Intent, list[Statement]]:
+    """An intent, and the statements that make it durable."""
+    intent = Intent(operations.new_operation_id(), tuple(changes))
+    body = [to_json(change) for change in intent.operations]
+    return intent, operations.intend_batch(intent.id, body, now=to_text(now), run_id=run_id)
+
+
+def end(
+    attempt: Attempt, task: Task, settlement: Settlement, run_id: str, artifact: str | None, backend: str
+) -> tuple[Intent, list[Statement]]:
+    """The end of an attempt: outcome, error events, status, release of the claim and the board's move, at once."""
+    now = to_text(attempt.ended)
+    changes = (
+        Move(task.id, Status.IN_PROGRESS, settlement.status),
+        Activity(activity(attempt, settlement), clock_time(attempt.ended)),
+    )
+    intent, intended = intend(changes, attempt.ended, run_id)
+    status = [
+        *tasks.status_batch(
+            task.id,
+            Status.IN_PROGRESS,
+            settlement.status,
+            attempt.agent_id,
+            settlement.reason,
+            now=now,
+            run_id=run_id,
+        ),
+        *claims.release_batch([task.id], run_id),
+        *intended,
+    ]
+    return intent, attempts.end_batch(attempt, run_id=run_id, artifact=artifact, backend=backend, status=status)
+
+
+def interrupt(begun: Begun, now: datetime, run_id: str, reason: str) -> tuple[Intent, list[Statement]]:
+    """An attempt that ends before its time: as if it had not been made, its task back where it came from."""
+    task = begun.candidate.task
+    intent, intended = intend([Move(task.id, Status.IN_PROGRESS, task.status)], now, run_id)
+    statements = [
+        *attempts.interrupt_batch([begun.attempt_id], now, run_id, reason),
+        *tasks.status_batch(task.id, Status.IN_PROGRESS, task.status, "run", reason, now=to_text(now), run_id=run_id),
+        *claims.release_batch([task.id], run_id),
+        *intended,
+    ]
+    return intent, statements
+
+
+def activity(attempt: Attempt, settlement: Settlement) -> str:
+    """The line of Recent Activity. It names no value: reasons may quote a key check, and the board is read by many."""
+    verb = {
+        Status.DONE: "completed",
+        Status.REVIEW: "needs a person for",
+    }.get(settlement.status, "could not do")
+    return f"{attempt.agent_id} {verb} {attempt.task_id}"

@@ -1,0 +1,121 @@
+"""The tasks of a workspace as a run meets them: the board, synced with a person's edits, joined with specifications."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from metaagent.board.parse import BoardAgent, BoardTask
+from metaagent.board.store import BoardStore, Sync
+from metaagent.config import Config
+from metaagent.errors import SpecificationError
+from metaagent.ledger import attempts, operations, tasks
+from metaagent.ledger.database import Ledger
+from metaagent.ledger.writer import Statement
+from metaagent.orchestrator.budget import Usage
+from metaagent.orchestrator.record import watermark
+from metaagent.records import AgentState, Limits, Status, Task
+from metaagent.tasks.graph import find_cycle, unknown
+from metaagent.tasks.index import SpecIndex
+from metaagent.tasks.join import join
+from metaagent.workspace import Workspace
+
+_STATES = frozenset(AgentState)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """``seen`` is the ledger's watermark from before the board was read; ``held`` says why tasks cannot be taken now
+    (a specification that does not hold, an unknown or circular dependency, another run that is writing them);
+    ``domains`` are those that tasks of this workspace have; ``agents`` the states that the board shows."""
+
+    tasks: tuple[Task, ...]
+    seen: int
+    held: Mapping[str, str]
+    domains: tuple[str, ...]
+    agents: Mapping[str, AgentState]
+    added: tuple[str, ...] = ()
+
+
+def read_tasks(workspace: Workspace, ledger: Ledger, store: BoardStore, run_id: str | None) -> Snapshot:
+    """Sync the board and join it with the specifications. What a person changed is noted in the ledger.
+
+    Raises BoardError when the board may not be read as it stands.
+    """
+    seen = watermark(ledger)
+    busy = _busy(ledger, run_id)
+    sync = store.sync()
+    _note_person(ledger, sync, run_id)
+    config = workspace.config
+    joined, held = join_all(sync.board.tasks, SpecIndex(workspace.root, default_limits(config)))
+    held = {**held, **_dependency_problems(ledger, joined), **busy}
+    domains = {task.domain for task in joined if task.domain} | set(tasks.domains(ledger))
+    return Snapshot(joined, seen, held, tuple(sorted(domains)), board_states(sync.board.agents), tuple(sync.new))
+
+
+def board_states(agents: Iterable[BoardAgent]) -> dict[str, AgentState]:
+    """The states that the board shows; a word that is none of them counts as not said."""
+    return {agent.id: AgentState(agent.state) for agent in agents if agent.state in _STATES}
+
+
+def used_before(ledger: Ledger) -> dict[str, Usage]:
+    """What earlier attempts used up, by task."""
+    found = attempts.usage(ledger)
+    return {task_id: Usage(one.attempts, one.seconds, one.tokens, 0, one.cost) for task_id, one in found.items()}
+
+
+def default_limits(config: Config) -> Limits:
+    limits = config.limits
+    return Limits(limits.attempts, limits.seconds, limits.tokens, limits.cost)
+
+
+def join_all(lines: tuple[BoardTask, ...], index: SpecIndex) -> tuple[tuple[Task, ...], dict[str, str]]:
+    """Every item of the board as a task; one whose specification does not hold is a bare task, and held."""
+    joined: list[Task] = []
+    held: dict[str, str] = {}
+    for line in lines:
+        if line.id is None:
+            continue
+        try:
+            joined.append(join(line, index.get(line.id, line.attributes.get("spec")), index.limits))
+        except SpecificationError as error:
+            held[line.id] = error.message
+            joined.append(Task(line.id, line.title, line.status, assignees=line.assignees))
+    return tuple(joined), held
+
+
+def _busy(ledger: Ledger, run_id: str | None) -> dict[str, str]:
+    """Tasks whose move by another, living run has not reached the board yet."""
+    pending = [one for one in operations.pending(ledger) if one.run_id != run_id and not one.abandoned]
+    ids = {operation["task_id"] for one in pending for operation in one.operations if operation.get("task_id")}
+    return dict.fromkeys(ids, "is being written by another run")
+
+
+def _note_person(ledger: Ledger, sync: Sync, run_id: str | None) -> None:
+    now = ledger.now()
+    rows = [(change.task_id, change.field, change.old, change.new) for change in sync.person_changes]
+    batch: list[Statement] = tasks.person_batch(rows, now, run_id)
+    for change in sync.person_changes:
+        if change.field == "status" and change.new:
+            batch += tasks.status_batch(
+                change.task_id, change.old, change.new, "person", "on the board", now=now, run_id=run_id
+            )
+    if batch:
+        ledger.write(batch)
+
+
+def _dependency_problems(ledger: Ledger, joined: tuple[Task, ...]) -> dict[str, str]:
+    """Open tasks that wait for a task that never was, or for themselves."""
+    depends = {task.id: task.depends for task in joined if task.status is not Status.DONE}
+    if not any(depends.values()):
+        return {}
+    done = [task.id for task in joined if task.status is Status.DONE]
+    problems = {}
+    for task_id, missing in unknown(depends, done).items():
+        never = [other for other in missing if not tasks.status_changes(ledger, other)]
+        if never:
+            problems[task_id] = f"depends on {', '.join(never)}, which does not exist"
+    circle = find_cycle(depends)
+    if circle:
+        problems |= dict.fromkeys(circle, f"is in a circle of dependencies: {' -> '.join(circle)}")
+    return problems
