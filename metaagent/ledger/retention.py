@@ -15,6 +15,7 @@ from metaagent.ledger.database import Ledger
 from metaagent.ledger.schema import PRUNE_SWITCH
 from metaagent.ledger.times import to_text
 from metaagent.ledger.ulid import new_ulid
+from metaagent.ledger.writer import TakeBack
 
 # Attempts whose evidence may go: old, ended, not for a trial, not named by an activation, not their task's latest.
 _OLD = """
@@ -42,20 +43,11 @@ _PARTS: dict[str, str] = {
 }
 
 
-class _Undo(Exception):
-    def __init__(self, counts: dict[str, int]) -> None:
-        super().__init__("dry run")
-        self.counts = counts
-
-
 def prune(ledger: Ledger, before: datetime, *, dry_run: bool = False, vacuum: bool = True) -> dict[str, int]:
     """Removes evidence of attempts that ended before that moment; how many rows of each table. One transaction."""
     work = _pruning(ledger, to_text(before), dry_run)
-    try:
-        counts: dict[str, int] = ledger.write(work)
-    except _Undo as undo:
-        return undo.counts
-    if vacuum and any(counts.values()):
+    counts: dict[str, int] = ledger.write(work)
+    if vacuum and not dry_run and any(counts.values()):
         ledger.exclusive(_compact)
     return counts
 
@@ -69,7 +61,7 @@ def _pruning(ledger: Ledger, before: str, dry_run: bool) -> Callable[[sqlite3.Cu
         counts = {table: _delete(cursor, table, condition, before) for table, condition in _PARTS.items()}
         cursor.execute("DELETE FROM switches WHERE name = ?", (PRUNE_SWITCH,))
         if dry_run:
-            raise _Undo(counts)
+            raise TakeBack(counts)
         row = (new_ulid(), ledger.now(), ledger.run_id, before, json.dumps(counts))
         cursor.execute("INSERT INTO prunes VALUES (?, ?, ?, ?, ?)", row)
         return counts

@@ -23,6 +23,14 @@ Batch = Sequence[Statement] | Callable[[sqlite3.Cursor], Any]
 GROUP_LIMIT = 512
 
 
+class TakeBack(Exception):
+    """Raised by a batch that wants its changes undone; ``result`` goes to its caller (a dry run)."""
+
+    def __init__(self, result: Any) -> None:
+        super().__init__("taken back")
+        self.result = result
+
+
 class _Job:
     __slots__ = ("batch", "error", "future", "result")
 
@@ -189,12 +197,14 @@ class Writer:
                 self._transaction(cursor, group)
         except BaseException as error:  # noqa: BLE001 - the boundary of this thread: every error goes to its caller
             self._undo()
-            if len(group) == 1 or not _others_may_succeed(error):
+            if len(group) == 1 and isinstance(error, TakeBack):
+                group[0].result = error.result
+            elif len(group) == 1 or not _others_may_succeed(error):
                 for job in group:
                     job.error = error
-                return
-            for job in group:
-                self._commit(cursor, [job])
+            else:
+                for job in group:
+                    self._commit(cursor, [job])
 
     def _transaction(self, cursor: sqlite3.Cursor, group: list[_Job]) -> None:
         """All or nothing. Failures are rare: then the group is undone and each batch runs in a transaction of its own,
