@@ -1,44 +1,98 @@
-"""What a number of ended attempts comes to: shares with intervals, latency, tokens, cost. Pure: rows in, values out."""
+"""The counts of ended attempts as shares with intervals. Pure: one group's counts in, its measures out."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
-from metaagent.statistics import Proportion, percentile, wilson
+from metaagent.statistics import Proportion, wilson
 
-Row = Mapping[str, Any]
-BY = ("agent", "domain", "model", "protocol")
+
+class Percentiles(Protocol):
+    @property
+    def n(self) -> int: ...
+    @property
+    def p50(self) -> float: ...
+    @property
+    def p90(self) -> float: ...
+    @property
+    def p99(self) -> float: ...
+    @property
+    def max(self) -> float: ...
+
+
+class Counts(Protocol):
+    """What is used of a ``ledger.metrics.Metrics``."""
+
+    @property
+    def group(self) -> str: ...
+    @property
+    def attempts(self) -> int: ...
+    @property
+    def passed(self) -> int: ...
+    @property
+    def failed(self) -> int: ...
+    @property
+    def inconclusive(self) -> int: ...
+    @property
+    def interrupted(self) -> int: ...
+    @property
+    def passed_first(self) -> int: ...
+    @property
+    def tasks(self) -> int: ...
+    @property
+    def solved(self) -> int: ...
+    @property
+    def decided(self) -> int: ...
+    @property
+    def score(self) -> float | None: ...
+    @property
+    def calls(self) -> int: ...
+    @property
+    def prompt_tokens(self) -> int: ...
+    @property
+    def reply_tokens(self) -> int: ...
+    @property
+    def cost(self) -> float: ...
+    @property
+    def interventions(self) -> int: ...
+    @property
+    def errors(self) -> Mapping[str, int]: ...
+    @property
+    def latency(self) -> Percentiles: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Seconds of an attempt, by nearest rank. None where nothing ended."""
+    """Wall seconds of an attempt that came to a verdict, by nearest rank. None where there is none."""
 
+    n: int
     p50: float | None
     p90: float | None
     p99: float | None
-    longest: float | None
+    max: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Measures:
-    """One group of attempts. ``completion`` and ``first_try`` count tasks (their attempts depend on each other),
-    ``success`` counts attempts that came to a verdict, ``errors`` attempts with at least one error event of the kind.
+    """One group. ``completion``: tasks that came to a verdict, of those tried; ``solved``: tasks that passed at least
+    once; ``success`` and ``first_try`` count attempts that came to a verdict; ``errors``, by kind, attempts with at
+    least one such error. Attempts at one task depend on each other, so intervals over attempts are a little narrow.
 
-    ``tokens_per_solved`` spreads all tokens, those of failed attempts too, over the tasks that were solved.
-    ``interventions`` are decisions and board edits by persons on tasks of this group.
+    ``tokens_per_solved`` spreads all tokens, those of failures too, over the tasks that were solved.
     """
 
-    name: str
+    group: str
     attempts: int
+    tasks: int
     completion: Proportion
-    first_try: Proportion
+    solved: Proportion
     success: Proportion
+    first_try: Proportion
     inconclusive: int
     interrupted: int
+    score: float | None
     errors: Mapping[str, Proportion]
     latency: Latency
     calls: int
@@ -49,68 +103,32 @@ class Measures:
     interventions: int
 
 
-def measure(
-    attempts: Sequence[Row], events: Iterable[Row], interventions: Iterable[Row], by: str | None = None
-) -> tuple[Measures, ...]:
-    """All attempts together first, then one entry for each value of ``by``, the largest group first.
-
-    ``attempts``: rows of v_attempts that have ended; ``events``: (attempt_id, kind) rows; ``interventions``: rows with
-    a task_id.
-    """
-    kinds: dict[str, set[str]] = defaultdict(set)
-    for event in events:
-        kinds[event["attempt_id"]].add(event["kind"])
-    touched = [row["task_id"] for row in interventions]
-    groups: dict[str, list[Row]] = defaultdict(list)
-    if by is not None:
-        for row in attempts:
-            groups[row[by] or "(none)"].append(row)
-    ordered = sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
-    return tuple(_group(name, rows, kinds, touched) for name, rows in [("all", list(attempts)), *ordered])
-
-
-def _group(name: str, rows: list[Row], kinds: Mapping[str, set[str]], touched: list[str]) -> Measures:
-    tasks: dict[str, list[Row]] = defaultdict(list)
-    for row in sorted(rows, key=lambda row: row["id"]):
-        tasks[row["task_id"]].append(row)
-    solved = sum(any(_passed(row) for row in group) for group in tasks.values())
-    at_once = sum(bool(_passed(group[0]) and group[0]["passed_first"]) for group in tasks.values())
-    judged = [row for row in rows if row["outcome"] in ("pass", "fail")]
-    tokens = sum(row["prompt_tokens"] + row["reply_tokens"] for row in rows)
+def measures(counts: Counts) -> Measures:
+    judged = counts.passed + counts.failed
+    tokens = counts.prompt_tokens + counts.reply_tokens
     return Measures(
-        name=name,
-        attempts=len(rows),
-        completion=wilson(solved, len(tasks)),
-        first_try=wilson(at_once, len(tasks)),
-        success=wilson(sum(map(_passed, judged)), len(judged)),
-        inconclusive=sum(row["outcome"] == "inconclusive" for row in rows),
-        interrupted=sum(row["outcome"] == "interrupted" for row in rows),
-        errors=_errors(rows, kinds),
-        latency=_latency([row["seconds"] for row in rows if row["outcome"] != "interrupted"]),
-        calls=sum(row["calls"] for row in rows),
-        prompt_tokens=sum(row["prompt_tokens"] for row in rows),
-        reply_tokens=sum(row["reply_tokens"] for row in rows),
-        tokens_per_solved=tokens / solved if solved else None,
-        cost=sum(row["cost"] for row in rows),
-        interventions=sum(task in tasks for task in touched),
+        group=counts.group,
+        attempts=counts.attempts,
+        tasks=counts.tasks,
+        completion=wilson(counts.decided, counts.tasks),
+        solved=wilson(counts.solved, counts.tasks),
+        success=wilson(counts.passed, judged),
+        first_try=wilson(min(counts.passed_first, judged), judged),
+        inconclusive=counts.inconclusive,
+        interrupted=counts.interrupted,
+        score=counts.score,
+        errors={kind: wilson(count, counts.attempts) for kind, count in counts.errors.items()},
+        latency=_latency(counts.latency),
+        calls=counts.calls,
+        prompt_tokens=counts.prompt_tokens,
+        reply_tokens=counts.reply_tokens,
+        tokens_per_solved=tokens / counts.solved if counts.solved else None,
+        cost=counts.cost,
+        interventions=counts.interventions,
     )
 
 
-def _passed(row: Row) -> bool:
-    return bool(row["outcome"] == "pass")
-
-
-def _errors(rows: list[Row], kinds: Mapping[str, set[str]]) -> dict[str, Proportion]:
-    counts: dict[str, int] = defaultdict(int)
-    for row in rows:
-        for kind in kinds.get(row["id"], ()):
-            counts[kind] += 1
-    return {
-        kind: wilson(count, len(rows)) for kind, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    }
-
-
-def _latency(seconds: list[float]) -> Latency:
-    return Latency(
-        percentile(seconds, 0.5), percentile(seconds, 0.9), percentile(seconds, 0.99), max(seconds, default=None)
-    )
+def _latency(found: Percentiles) -> Latency:
+    if found.n == 0:
+        return Latency(0, None, None, None, None)
+    return Latency(found.n, found.p50, found.p90, found.p99, found.max)

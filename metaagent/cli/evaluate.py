@@ -1,0 +1,179 @@
+"""``metaagent evaluate``: how well the work goes, as counts with intervals; or a measurement of a set of tasks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from metaagent.cli.state import Column, State, Table, complete_agent, current
+
+if TYPE_CHECKING:
+    from metaagent.evaluation import Measures
+    from metaagent.statistics import Proportion
+
+GROUPS = ("agent", "domain", "model", "protocol")
+
+
+def command(
+    since: Annotated[str | None, typer.Option(metavar="SPAN", help="Attempts started within 2h, 7d...")] = None,
+    by: Annotated[str | None, typer.Option(metavar="|".join(GROUPS), help="One row for each.")] = None,
+    tasks: Annotated[
+        str | None, typer.Option(metavar="SET", help="Measure this set of tasks now; the board stays as it is.")
+    ] = None,
+    protocol: Annotated[
+        str | None, typer.Option(metavar="V", help="With --tasks: 0 for none, or a hash; default: in force.")
+    ] = None,
+    agent: Annotated[
+        str | None, typer.Option(metavar="AGENT", help="With --tasks: by this agent.", autocompletion=complete_agent)
+    ] = None,
+    retries: Annotated[int, typer.Option(min=0, max=10, help="With --tasks: further rungs after the first try.")] = 0,
+    limit: Annotated[int | None, typer.Option(min=1, help="With --tasks: at most this many tasks.")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, max=256, help="With --tasks: attempts at once.")] = None,
+) -> None:
+    """Success, errors, latency, tokens and cost with 95% intervals; or measure a set of tasks."""
+    from metaagent.errors import UsageError
+
+    state = current()
+    if by is not None and by not in GROUPS:
+        raise UsageError(f"cannot group by '{by}'", mend=f"--by {'|'.join(GROUPS)}")
+    if tasks is None and (protocol, agent, limit, jobs, retries) != (None, None, None, None, 0):
+        raise UsageError("that option goes with --tasks", mend="metaagent evaluate --tasks SET --protocol 0")
+    if tasks is not None:
+        options = {"agent": agent, "retries": retries, "limit": limit, "jobs": jobs}
+        _measure_set(state, tasks, protocol, options)
+        return
+    found = _past(state, since, by)
+    state.out("evaluate", found, *report(found))
+    if not found[0].attempts:
+        state.notice("no attempt has ended in that time; next: metaagent run")
+
+
+def _past(state: State, since: str | None, by: str | None) -> list[Measures]:
+    """All attempts of runs together, then one entry for each group."""
+    from metaagent.cli.log import since_moment
+    from metaagent.evaluation import measures
+    from metaagent.ledger.metrics import Scope, measure
+
+    scope = Scope(since_moment(since))
+    if not state.has_ledger():
+        return [nothing()]
+    with state.ledger(read_only=True) as ledger:
+        whole = measure(ledger, "all", scope)
+        groups = measure(ledger, by, scope) if by else []
+    return [measures(counts) for counts in [*whole, *groups]] or [nothing()]
+
+
+def nothing() -> Measures:
+    """What is known before anything has ended."""
+    from metaagent.evaluation import measures
+    from metaagent.ledger.metrics import Metrics, Percentiles
+
+    none = Percentiles(0, 0.0, 0.0, 0.0, 0.0)
+    return measures(Metrics("all", *(0,) * 9, None, *(0,) * 4, 0.0, 0.0, 0.0, 0, {}, none, none))
+
+
+def _measure_set(state: State, name: str, protocol: str | None, options: dict[str, Any]) -> None:
+    from metaagent.cli.progress import watching
+    from metaagent.evaluation import measures
+    from metaagent.ledger.metrics import Scope, measure
+    from metaagent.orchestrator.evaluate import evaluate
+
+    with watching(state) as observer:
+        made = evaluate(state.workspace(), name, protocol, observer, **options)
+    with state.ledger(read_only=True) as ledger:
+        counts = measure(ledger, "all", Scope(purpose="evaluate", run_id=made.run_id))
+    found = [measures(one) for one in counts] or [nothing()]
+    state.out("evaluate", found, *report(found))
+    state.notice(f"{made.tasks} tasks in {made.seconds:.1f} s, model busy {made.busy:.0%}; run {made.run_id}")
+    if made.status:
+        raise typer.Exit(made.status)
+
+
+def report(found: list[Measures]) -> list[str | Table]:
+    """The whole with charts, then the groups in one table."""
+    whole, groups = found[0], found[1:]
+    parts: list[str | Table] = [f"{whole.attempts} attempts at {whole.tasks} tasks", "", _shares(whole), ""]
+    parts.append(Table(["measure", "value"], _values(whole)))
+    if groups:
+        parts += ["", _group_table(groups)]
+    return parts
+
+
+def _shares(whole: Measures) -> Table:
+    columns: list[Column | str] = [
+        "share",
+        Column("k", right=True),
+        Column("n", right=True),
+        Column("share", right=True),
+        Column("95% interval", right=True),
+        "chart",
+    ]
+    named = {
+        "completion (tasks with a verdict)": whole.completion,
+        "solved (tasks)": whole.solved,
+        "success (attempts)": whole.success,
+        "pass at first try (attempts)": whole.first_try,
+        **{f"error: {kind} (attempts)": share for kind, share in whole.errors.items()},
+    }
+    return Table(columns, [(name, *_cells(share)) for name, share in named.items()])
+
+
+def _cells(share: Proportion) -> tuple[object, ...]:
+    from metaagent.cli.render import bar
+
+    if share.share is None:
+        return (share.k, share.n, "-", "-", "")
+    return (share.k, share.n, _percent(share.share), _interval(share), bar(share.share))
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f}%"
+
+
+def _interval(share: Proportion) -> str:
+    return f"{100 * share.low:.1f} to {100 * share.high:.1f}%"
+
+
+def _values(whole: Measures) -> list[tuple[str, object]]:
+    latency = whole.latency
+    seconds = [value for value in (latency.p50, latency.p90, latency.p99, latency.max) if value is not None]
+    return [
+        ("mean score", "-" if whole.score is None else f"{whole.score:.3f}"),
+        ("seconds of an attempt: p50, p90, p99, longest", ", ".join(f"{value:.1f}" for value in seconds) or "-"),
+        ("model calls", whole.calls),
+        ("tokens read, written", f"{whole.prompt_tokens}, {whole.reply_tokens}"),
+        ("tokens per solved task", _rounded(whole.tokens_per_solved)),
+        ("cost", f"{whole.cost:.4f}"),
+        ("human interventions", whole.interventions),
+        ("inconclusive, interrupted attempts", f"{whole.inconclusive}, {whole.interrupted}"),
+    ]
+
+
+def _rounded(value: float | None) -> object:
+    return "-" if value is None else round(value)
+
+
+def _group_table(groups: list[Measures]) -> Table:
+    columns: list[Column | str] = [
+        "group",
+        Column("attempts", right=True),
+        Column("solved", right=True),
+        Column("of", right=True),
+        Column("share", right=True),
+        Column("95% interval", right=True),
+        "chart",
+        Column("p50 s", right=True),
+        Column("p90 s", right=True),
+        Column("tokens/solved", right=True),
+        Column("cost", right=True),
+        Column("interventions", right=True),
+    ]
+    rows = [
+        (
+            *(one.group or "0", one.attempts, *_cells(one.solved), one.latency.p50, one.latency.p90),
+            *(_rounded(one.tokens_per_solved), f"{one.cost:.4f}", one.interventions),
+        )
+        for one in groups
+    ]
+    return Table(columns, rows)
