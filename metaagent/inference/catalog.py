@@ -7,6 +7,7 @@ config), our own cache, a blob that Ollama already has, the publisher's URL, dat
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import hashlib
 import json
@@ -214,7 +215,8 @@ def remember_sha256(path: Path, digest: str) -> None:
         temporary.write_text(json.dumps(known), encoding="utf-8")
         temporary.replace(memory)
     except OSError:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 def _read_memory(memory: Path) -> dict[str, object]:

