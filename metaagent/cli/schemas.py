@@ -1,0 +1,360 @@
+"""The shapes that --json prints, as JSON Schemas, by the name in the envelope: ``metaagent/NAME@1``.
+
+Within one version fields are added, never removed or changed in meaning. A test holds these against real output.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Schema = dict[str, Any]
+
+TEXT: Schema = {"type": "string"}
+NUMBER: Schema = {"type": "number"}
+COUNT: Schema = {"type": "integer", "minimum": 0}
+TRUTH: Schema = {"type": "boolean"}
+TIME: Schema = {"type": "string", "description": "UTC, ISO 8601"}
+ANYTHING: Schema = {}
+STATUS: Schema = {"enum": ["INBOX", "ASSIGNED", "IN_PROGRESS", "REVIEW", "DONE"]}
+OUTCOME: Schema = {"enum": ["pass", "fail", "inconclusive", "interrupted"]}
+
+
+def maybe(schema: Schema) -> Schema:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def listed(schema: Schema) -> Schema:
+    return {"type": "array", "items": schema}
+
+
+def mapped(schema: Schema) -> Schema:
+    return {"type": "object", "additionalProperties": schema}
+
+
+def record(title: str = "", /, **fields: Schema) -> Schema:
+    """An object that always has all of the fields."""
+    schema: Schema = {"type": "object", "properties": fields, "required": list(fields)}
+    return {"title": title, **schema} if title else schema
+
+
+def extended(base: Schema, title: str, /, **fields: Schema) -> Schema:
+    return record(title, **base["properties"], **fields)
+
+
+def either(*schemas: Schema) -> Schema:
+    return {"anyOf": list(schemas)}
+
+
+SHARE = record(k=COUNT, n=COUNT, low=NUMBER, high=NUMBER)
+FINDING = record(kind=TEXT, message=TEXT, location=TEXT, expected=maybe(TEXT), got=maybe(TEXT))
+COMMENT = record(time=TIME, agent=TEXT, role=TEXT, body=TEXT)
+DECISION = record(time=TIME, decision=TEXT, why=TEXT, by=TEXT)
+TRIED = record(id=TEXT, agent=TEXT, outcome=maybe(OUTCOME), score=maybe(NUMBER), reason=maybe(TEXT))
+
+ATTEMPT = record(
+    "an attempt; what ended is null while it runs",
+    id=TEXT,
+    started=TIME,
+    ended=maybe(TIME),
+    task_id=TEXT,
+    agent=TEXT,
+    role=TEXT,
+    model=TEXT,
+    protocol=TEXT,
+    purpose=TEXT,
+    number=COUNT,
+    domain=maybe(TEXT),
+    outcome=maybe(OUTCOME),
+    score=maybe(NUMBER),
+    reason=maybe(TEXT),
+    rungs=maybe(COUNT),
+    passed_first=maybe(TRUTH),
+    calls=maybe(COUNT),
+    prompt_tokens=maybe(COUNT),
+    reply_tokens=maybe(COUNT),
+    model_seconds=maybe(NUMBER),
+    seconds=maybe(NUMBER),
+    cost=maybe(NUMBER),
+    artifact=maybe(TEXT),
+    digest=maybe(TEXT),
+    backend=maybe(TEXT),
+    task_hash=TEXT,
+    run_id=TEXT,
+)
+STEP = record(
+    attempt_id=TEXT,
+    number=COUNT,
+    kind=TEXT,
+    name=TEXT,
+    started=TIME,
+    seconds=NUMBER,
+    prompt_tokens=maybe(COUNT),
+    reply_tokens=maybe(COUNT),
+    model_seconds=maybe(NUMBER),
+    finish=maybe(TEXT),
+    cached=maybe(TRUTH),
+    calls=maybe(COUNT),
+    truncated=maybe(TRUTH),
+    error=maybe(TEXT),
+    prompt=maybe(TEXT),
+    reply=maybe(TEXT),
+)
+_ROW = {"id": TEXT, "time": TIME, "run_id": maybe(TEXT), "attempt_id": TEXT, "step": COUNT}
+VERDICT = record(
+    **_ROW, validator=TEXT, public=TRUTH, outcome=TEXT, checked=COUNT, held=COUNT, seconds=NUMBER
+)  # fmt: skip
+EVENT = record(
+    **_ROW,
+    task_id=TEXT,
+    validator=TEXT,
+    public=TRUTH,
+    kind=TEXT,
+    message=TEXT,
+    location=TEXT,
+    expected=maybe(TEXT),
+    got=maybe(TEXT),
+)
+ATTEMPT_PAGE = extended(
+    ATTEMPT, "log ATTEMPT: with every word", steps=listed(STEP), verdicts=listed(VERDICT), events=listed(EVENT)
+)
+
+TASK_ROW = record(
+    "task list: id is null for a line that has none yet",
+    id=maybe(TEXT),
+    title=TEXT,
+    status=STATUS,
+    priority=TEXT,
+    assignees=listed(TEXT),
+    due=maybe(TEXT),
+    depends=listed(TEXT),
+    domain=maybe(TEXT),
+    spec=maybe(TEXT),
+    line=COUNT,
+)
+TASK = record(
+    "task show",
+    id=TEXT,
+    title=TEXT,
+    status=STATUS,
+    goal=TEXT,
+    domain=maybe(TEXT),
+    priority=TEXT,
+    due=maybe(TEXT),
+    assignees=listed(TEXT),
+    depends=listed(TEXT),
+    inputs=mapped(TEXT),
+    artifact=record(format=TEXT, schema=maybe({"type": "object"}), name=maybe(TEXT)),
+    checks=listed(record(validator=TEXT, public=TRUTH, options={"type": "object"})),
+    limits=record(attempts=maybe(COUNT), seconds=maybe(NUMBER), tokens=maybe(COUNT), cost=maybe(NUMBER)),
+    strategy=maybe(TEXT),
+    set=maybe(TEXT),
+    group=maybe(TEXT),
+    family=maybe(TEXT),
+    reference=maybe(TEXT),
+    source=maybe(TEXT),
+    hash=TEXT,
+    line=COUNT,
+    attempts=listed(TRIED),
+    comments=listed(COMMENT),
+    decisions=listed(DECISION),
+)
+TASK_WHY = record(
+    "task why",
+    id=TEXT,
+    title=maybe(TEXT),
+    status=maybe(STATUS),
+    attempts=listed(TRIED),
+    attempt=maybe(ATTEMPT_PAGE),
+    tries=listed(
+        record(
+            number=COUNT,
+            name=TEXT,
+            failed=TRUTH,
+            prompt=maybe(TEXT),
+            reply=maybe(TEXT),
+            error=maybe(TEXT),
+            verdicts=listed(VERDICT),
+            events=listed(EVENT),
+        )
+    ),
+    comments=listed(COMMENT),
+    decisions=listed(DECISION),
+)
+_TASK_LISTS = (
+    TASK_ROW,
+    record(
+        "task add, task import",
+        id=maybe(TEXT),
+        title=TEXT,
+        status=STATUS,
+        assignees=listed(TEXT),
+        attributes=mapped(TEXT),
+    ),
+    record("task edit, assign, move, archive", id=TEXT, changed={"type": "object"}, dry_run=TRUTH),
+    record(
+        "task accept, reject, retry",
+        task=TEXT,
+        decision=TEXT,
+        **{"from": STATUS, "to": STATUS},
+        why=TEXT,
+        dry_run=TRUTH,
+    ),
+    record("task validate", task=TEXT, outcome=TEXT, message=TEXT),
+    record(
+        "task validate --artifact",
+        task=TEXT,
+        validator=TEXT,
+        public=TRUTH,
+        outcome=TEXT,
+        checked=COUNT,
+        held=COUNT,
+        findings=listed(FINDING),
+    ),
+)
+
+MEASURES = record(
+    "the first entry is all attempts together",
+    group=TEXT,
+    attempts=COUNT,
+    tasks=COUNT,
+    completion=SHARE,
+    solved=SHARE,
+    success=SHARE,
+    first_try=SHARE,
+    inconclusive=COUNT,
+    interrupted=COUNT,
+    score=maybe(NUMBER),
+    errors=mapped(SHARE),
+    latency=record(n=COUNT, p50=maybe(NUMBER), p90=maybe(NUMBER), p99=maybe(NUMBER), max=maybe(NUMBER)),
+    calls=COUNT,
+    prompt_tokens=COUNT,
+    reply_tokens=COUNT,
+    tokens_per_solved=maybe(NUMBER),
+    cost=NUMBER,
+    interventions=COUNT,
+)
+
+STATUS_PAGE = record(
+    workspace=TEXT,
+    board=mapped(COUNT),
+    agents=listed(record(id=TEXT, state=TEXT, note=TEXT)),
+    running=listed(record(task=TEXT, title=TEXT, agent=TEXT, pid=COUNT)),
+    blockers=listed(record(task=maybe(TEXT), title=TEXT, reason=TEXT)),
+    last_run=maybe(
+        record(id=TEXT, started=TIME, ended=maybe(TIME), status=maybe(TEXT), attempts=COUNT, summary=ANYTHING)
+    ),
+    interrupted=record(operations=COUNT, claims=COUNT, attempts=COUNT),
+    problems=listed(record(line=COUNT, message=TEXT, mend=TEXT)),
+)
+
+ARTIFACT = record(
+    "artifact list", task=TEXT, attempt=TEXT, outcome=TEXT, score=NUMBER, time=TIME, path=TEXT, there=TRUTH
+)
+
+RESULT = record(
+    task_id=TEXT,
+    title=TEXT,
+    agent_id=TEXT,
+    attempt_id=TEXT,
+    outcome=OUTCOME,
+    status=STATUS,
+    reason=TEXT,
+    score=NUMBER,
+    rungs=COUNT,
+    seconds=NUMBER,
+    calls=COUNT,
+    tokens=COUNT,
+    artifact=maybe(TEXT),
+)
+RUN = record(
+    "run; status is the exit status",
+    run_id=TEXT,
+    results=listed(RESULT),
+    tasks=COUNT,
+    passed=COUNT,
+    passed_first=COUNT,
+    failed=COUNT,
+    review=COUNT,
+    inconclusive=COUNT,
+    calls=COUNT,
+    tokens=COUNT,
+    seconds=NUMBER,
+    busy=NUMBER,
+    conflicts=COUNT,
+    stopped=maybe(TEXT),
+    status=COUNT,
+    artifacts=TEXT,
+)
+
+AGENT = record(
+    id=TEXT,
+    role=TEXT,
+    model=TEXT,
+    capabilities=listed(TEXT),
+    temperature=NUMBER,
+    heartbeat=maybe(NUMBER),
+    paused=TRUTH,
+    note=TEXT,
+    state=TEXT,
+)
+MODEL = record(
+    name=TEXT,
+    size=maybe(COUNT),
+    present=TRUTH,
+    source=maybe(TEXT),
+    path=maybe(TEXT),
+    title=TEXT,
+    licence=TEXT,
+    sha256=maybe(TEXT),
+)
+
+SCHEMAS: dict[str, Schema] = {
+    "agent": either(
+        listed(AGENT),
+        AGENT,
+        record("agent remove", id=TEXT, removed=TRUTH),
+        record("agent why", task=TEXT, domain=maybe(TEXT), scores=listed({"type": "object"})),
+    ),
+    "artifact": either(
+        listed(ARTIFACT),
+        extended(ARTIFACT, "artifact show", text=TEXT),
+        extended(ARTIFACT, "artifact apply", to=TEXT, kept=maybe(TEXT), changed=TRUTH, dry_run=TRUTH),
+    ),
+    "backup": either(listed(record(path=TEXT, size=COUNT, time=TIME)), record(path=TEXT)),
+    "check": {"type": "object"},
+    "completion": record(shell=TEXT, script=TEXT),
+    "config": either(record("config path", path=TEXT, exists=TRUTH), ANYTHING),
+    "evaluate": listed(MEASURES),
+    "init": record(root=TEXT, written=listed(TEXT), kept=listed(TEXT), trusted=listed(TEXT), dry_run=TRUTH),
+    "ledger": record("ledger path", path=TEXT, exists=TRUTH),
+    "log": either(listed(ATTEMPT), ATTEMPT_PAGE),
+    "model": either(
+        listed(MODEL),
+        MODEL,
+        record("model pull --dry-run", name=TEXT, present=TRUTH, bytes=COUNT),
+        record("model pull, by an Ollama server", name=TEXT, source=TEXT, present=TRUTH),
+        record("model remove", name=TEXT, removed=listed(TEXT)),
+    ),
+    "plan": record(
+        "run --dry-run", lines=listed({"type": "object"}), waiting=mapped(listed(TEXT)), left_out=mapped(TEXT)
+    ),
+    "prune": record(dry_run=TRUTH, rows=mapped(COUNT)),
+    "rebuild": record(dry_run=TRUTH, made=mapped(COUNT)),
+    "rows": listed({"type": "object", "title": "ledger sql: by the names of the columns"}),
+    "run": RUN,
+    "schedule": record(crontab=TEXT, service=TEXT, timer=TEXT),
+    "schema": either(listed(TEXT), {"type": "object"}),
+    "status": STATUS_PAGE,
+    "task": either(*map(listed, _TASK_LISTS), TASK, TASK_WHY),
+    "trust": listed(record(path=TEXT, state=TEXT, sha256=TEXT)),
+    "view": listed(record(name=TEXT, description=TEXT)),
+}
+
+
+def envelope(name: str) -> Schema:
+    """The whole document that --json prints under this name; KeyError for a name that is none."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"metaagent/{name}@1",
+        **record(schema={"const": f"metaagent/{name}@1"}, data=SCHEMAS[name]),
+    }
