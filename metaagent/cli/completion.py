@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 from enum import StrEnum
 from typing import Annotated
 
 import typer
+
+from metaagent.cli.state import current
 
 
 class Shell(StrEnum):
@@ -25,7 +29,12 @@ def command(shell: Annotated[Shell, typer.Argument(help="Your shell.")]) -> None
 
     tree = root(completion=True)
     os.environ[COMPLETE_VARIABLE] = f"source_{shell.value}"
+    script = io.StringIO()
     try:
-        tree.main(args=[], prog_name="metaagent", complete_var=COMPLETE_VARIABLE)
+        with contextlib.redirect_stdout(script):
+            tree.main(args=[], prog_name="metaagent", complete_var=COMPLETE_VARIABLE)
+    except SystemExit:
+        pass  # the parser's way to end after it printed the script
     finally:
         del os.environ[COMPLETE_VARIABLE]
+    current().out("completion", {"shell": shell, "script": script.getvalue()}, script.getvalue())

@@ -56,6 +56,20 @@ def _next(directory: Path, example: str | None) -> str:
     return f"metaagent{at} run --all" if example else f'metaagent{at} task add "Your first task"'
 
 
-def _trust(workspace: Workspace, written: tuple[str, ...]) -> tuple[str, ...]:  # noqa: ARG001 - until trust exists
-    """Record in the ledger that what we wrote here ourselves may run; older files are not vouched for."""
-    return ()
+def _trust(workspace: Workspace, written: tuple[str, ...]) -> tuple[str, ...]:
+    """Record that what we wrote here ourselves may run, and what is yet to come in a workspace that we made from
+    nothing; files that were here before are not vouched for."""
+    from metaagent.ledger import runs, trust
+    from metaagent.trust import runnable
+    from metaagent.workspace import BOARD_NAME
+
+    if not written:
+        return ()
+    files = runnable(workspace.root)
+    ours = {path: digest for path, digest in files.items() if path in written}
+    with workspace.open_ledger() as ledger:
+        run_id = runs.start(ledger, "init", [])
+        made_here = [(trust.WORKSPACE, trust.ANY)] if BOARD_NAME in written and len(ours) == len(files) else []
+        trust.record(ledger, [*ours.items(), *made_here], "init")
+        runs.end(ledger, run_id, "done", {"written": len(written)})
+    return tuple(ours)

@@ -54,9 +54,9 @@ def _look(state: State) -> tuple[dict[str, str], Comparison]:
         from metaagent.ledger import trust
 
         with state.ledger(read_only=True) as ledger:
-            pinned = {path: digest if trust.trusted(ledger, path, digest) else "" for path, digest in files.items()}
             known = trust.all_trusted(ledger)
-            pinned = {path: digest for path, digest in pinned.items() if digest or path in known}
+            pinned = {path: known.get(path, "") for path in files if path in known}
+            pinned |= {path: digest for path, digest in files.items() if trust.trusted(ledger, path, digest)}
     return files, compare(files, pinned)
 
 

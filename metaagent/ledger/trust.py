@@ -7,6 +7,9 @@ from collections.abc import Iterable
 from metaagent.ledger.database import Ledger, Row
 from metaagent.ledger.ulid import new_ulid
 
+WORKSPACE, ANY = ".", "*"
+"""The entry by which `init` vouches for a workspace that it made from nothing."""
+
 _PUT = "INSERT INTO trusts VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 
@@ -18,8 +21,9 @@ def record(ledger: Ledger, files: Iterable[tuple[str, str]], by: str, action: st
 
 
 def trusted(ledger: Ledger, path: str, sha256: str) -> bool:
-    """Whether this very content of the file may run."""
-    return all_trusted(ledger).get(path) == sha256
+    """Whether this very content of the file may run: it is pinned, or was never judged in a workspace made here."""
+    known = all_trusted(ledger)
+    return known.get(path) == sha256 or (path not in known and known.get(WORKSPACE) == ANY)
 
 
 def all_trusted(ledger: Ledger) -> dict[str, str]:
