@@ -219,7 +219,7 @@ def test_what_a_killed_pull_left_is_removed() -> None:
 
 
 @pytest.mark.usefixtures("fetched")
-def test_removing_touches_only_our_cache(tmp_path: Path) -> None:
+def test_removing_touches_only_our_cache() -> None:
     path, _, _ = get(a_model())
     assert remove(a_model(), lambda _: None) == [path]
     assert not path.exists()
