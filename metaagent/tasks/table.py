@@ -19,8 +19,8 @@ from typing import Any
 
 from metaagent.errors import SpecificationError, StorageError, UsageError
 from metaagent.records import Limits
-from metaagent.tasks.inference import infer, typed
 from metaagent.tasks.identity import TASK_ID
+from metaagent.tasks.inference import infer, typed
 from metaagent.tasks.intake import NewTask
 from metaagent.tasks.rows import Row, form_of, read_rows
 from metaagent.validators.options import nearest
