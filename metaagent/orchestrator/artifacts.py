@@ -1,4 +1,4 @@
-"""Where artifacts are kept: .metaagent/artifacts/ATTEMPT/NAME. The reply itself is in the ledger as well."""
+"""Where artifacts are kept: .metaagent/artifacts/ATTEMPT-NAME. The reply itself is in the ledger as well."""
 
 from __future__ import annotations
 
@@ -23,8 +23,11 @@ def store_artifact(workspace: Workspace, task: Task, attempt: Attempt) -> Path |
     """Write what the attempt produced, and return where; None where it produced nothing."""
     if attempt.artifact is None:
         return None
-    folder = workspace.artifacts_dir / attempt.id
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / artifact_name(task)
-    path.write_text(attempt.artifact, encoding="utf-8", errors="backslashreplace", newline="")
+    path = workspace.artifacts_dir / f"{attempt.id}-{artifact_name(task)}"
+    data = attempt.artifact.encode("utf-8", "backslashreplace")
+    try:
+        path.write_bytes(data)
+    except FileNotFoundError:
+        workspace.artifacts_dir.mkdir(parents=True)
+        path.write_bytes(data)
     return path

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from metaagent.agents.roster import find_agent
+from metaagent.board.parse import BoardTask
 from metaagent.board.store import read_board
 from metaagent.orchestrator.budget import Usage, used_up
 from metaagent.orchestrator.crew import Crew, muster
@@ -41,7 +42,7 @@ def dry_plan(workspace: Workspace, options: RunOptions) -> DryPlan:
     """Read the board as it stands, without giving ids to hand-written items."""
     board = read_board(workspace.board_path)
     index = SpecIndex(workspace.root, default_limits(workspace.config))
-    joined, held = join_all(board.tasks, index)
+    joined, held = join_all([_named(line) for line in board.tasks], index)
     with workspace.open_ledger() as ledger:
         used = used_before(ledger)
         crew = muster(workspace.config, ledger, board_states(board.agents))
@@ -57,6 +58,11 @@ def dry_plan(workspace: Workspace, options: RunOptions) -> DryPlan:
     only = find_agent(crew.agents, options.agent).id if options.agent else None
     lines = tuple(_line(crew, task, only) for task in found.ready[: options.limit])
     return DryPlan(lines, found.waiting, found.left_out)
+
+
+def _named(line: BoardTask) -> BoardTask:
+    """A hand-written item gets its id only when a run writes the board."""
+    return line if line.id else line._replace(id=f"(line {line.line})")
 
 
 def _line(crew: Crew, task: Task, only: str | None) -> DryLine:

@@ -23,7 +23,7 @@ from metaagent.ledger.writer import Statement
 from metaagent.orchestrator.record import intend
 from metaagent.records import Purpose, Status
 
-_ORIGIN = "SELECT from_status FROM status_changes WHERE task_id = ? AND to_status = ? ORDER BY rowid DESC LIMIT 1"
+_ORIGIN = "SELECT from_status FROM status_changes WHERE task_id = ? AND to_status = ? ORDER BY id DESC LIMIT 1"
 _REASON = "interrupted: the run that made it ended early"
 
 

@@ -6,7 +6,7 @@ The board's move is an intent in the same transaction, so that no crash leaves o
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,7 +19,8 @@ from metaagent.ledger.writer import Statement, run_batch
 from metaagent.orchestrator.settle import Settlement
 from metaagent.records import Agent, Attempt, Protocol, Purpose, Status, Task
 
-_NEWER = "SELECT 1 FROM status_changes WHERE task_id = ? AND rowid > ? AND run_id IS NOT ? LIMIT 1"
+_SEEN = "SELECT task_id, count(*) FROM status_changes WHERE run_id IS NOT ? GROUP BY task_id"
+_NOW = "SELECT count(*) FROM status_changes WHERE task_id = ? AND run_id IS NOT ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,24 +55,28 @@ def clock_time(now: datetime) -> str:
     return now.astimezone().strftime("%H:%M")
 
 
-def watermark(ledger: Ledger) -> int:
-    """The newest change of status that the ledger holds; take it before the board is read."""
-    row = ledger.one("SELECT max(rowid) FROM status_changes")
-    return (row[0] or 0) if row else 0
+def changes_seen(ledger: Ledger, run_id: str | None) -> dict[str, int]:
+    """How many changes of status by others the ledger holds, by task; take it before the board is read."""
+    return {row[0]: row[1] for row in ledger.query(_SEEN, (run_id,))}
 
 
 def begin(
-    ledger: Ledger, run_id: str, candidates: Sequence[Candidate], seen: int, now: datetime, lease: float
+    ledger: Ledger,
+    run_id: str,
+    candidates: Sequence[Candidate],
+    seen: Mapping[str, int],
+    now: datetime,
+    lease: float,
 ) -> Callable[[sqlite3.Cursor], list[Begun]]:
-    """Claim and start what is still free. Left out: tasks with a live claim, and tasks whose status another run changed
-    after ``seen`` (the watermark of the board that the candidates were read from)."""
+    """Claim and start what is still free. Left out: tasks with a live claim, and tasks whose status somebody else
+    changed after ``seen`` was taken: the board that the candidates were read from is old for them."""
     by_id = {candidate.task.id: candidate for candidate in candidates}
 
     def work(cursor: sqlite3.Cursor) -> list[Begun]:
         fresh = [
             (candidate.task.id, candidate.agent.id)
             for candidate in candidates
-            if not cursor.execute(_NEWER, (candidate.task.id, seen, run_id)).fetchone()
+            if cursor.execute(_NOW, (candidate.task.id, run_id)).fetchone()[0] == seen.get(candidate.task.id, 0)
         ]
         claimed = claims.claim_batch(run_id, fresh, len(fresh), now, lease)(cursor)
         return [_start(cursor, ledger, run_id, by_id[claim.task_id], claim, now) for claim in claimed]

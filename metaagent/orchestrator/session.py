@@ -18,7 +18,7 @@ from metaagent.agents.roster import find_agent
 from metaagent.board.edit import Move, SetAgent
 from metaagent.board.store import PersonChange
 from metaagent.config import seconds_of
-from metaagent.errors import MetaagentError, NotFoundError
+from metaagent.errors import InterruptedRunError, MetaagentError, NotFoundError
 from metaagent.inference.gateway import Gateway
 from metaagent.inference.select import open_backend
 from metaagent.ledger import claims, protocols, replies, runs, tasks
@@ -54,7 +54,13 @@ async def _run(workspace: Workspace, options: RunOptions, observe: Observer) -> 
         status, summary = "failed", {}
         try:
             result = await _run_recorded(workspace, options, observe, ledger, run_id)
-            status = "interrupted" if result.status == 130 else "done" if result.status in (0, 1) else "failed"
+            status = (
+                "interrupted"
+                if result.status == InterruptedRunError.exit_status
+                else "done"
+                if result.status in (0, 1)
+                else "failed"
+            )
             summary = _summary_row(result)
             return result
         except MetaagentError as error:
@@ -319,7 +325,7 @@ def _summarise(session: Session) -> Summary:
 
 def _exit_status(session: Session, failed: int) -> int:
     if session.interrupted:
-        return 130
+        return InterruptedRunError.exit_status
     if session.failure is not None:
         return session.failure.exit_status
     if session.writer.conflicts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from metaagent.board.parse import BoardAgent, BoardTask
@@ -13,7 +13,7 @@ from metaagent.ledger import attempts, operations, tasks
 from metaagent.ledger.database import Ledger
 from metaagent.ledger.writer import Statement
 from metaagent.orchestrator.budget import Usage
-from metaagent.orchestrator.record import watermark
+from metaagent.orchestrator.record import changes_seen
 from metaagent.records import AgentState, Limits, Status, Task
 from metaagent.tasks.graph import find_cycle, unknown
 from metaagent.tasks.index import SpecIndex
@@ -25,12 +25,12 @@ _STATES = frozenset(AgentState)
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """``seen`` is the ledger's watermark from before the board was read; ``held`` says why tasks cannot be taken now
-    (a specification that does not hold, an unknown or circular dependency, another run that is writing them);
+    """``seen`` counts the changes of status by others before the board was read; ``held`` says why tasks cannot be
+    taken now (a specification that does not hold, an unknown or circular dependency, another run that is writing them);
     ``domains`` are those that tasks of this workspace have; ``agents`` the states that the board shows."""
 
     tasks: tuple[Task, ...]
-    seen: int
+    seen: Mapping[str, int]
     held: Mapping[str, str]
     domains: tuple[str, ...]
     agents: Mapping[str, AgentState]
@@ -42,7 +42,7 @@ def read_tasks(workspace: Workspace, ledger: Ledger, store: BoardStore, run_id: 
 
     Raises BoardError when the board may not be read as it stands.
     """
-    seen = watermark(ledger)
+    seen = changes_seen(ledger, run_id)
     busy = _busy(ledger, run_id)
     sync = store.sync()
     _note_person(ledger, sync, run_id)
@@ -69,7 +69,7 @@ def default_limits(config: Config) -> Limits:
     return Limits(limits.attempts, limits.seconds, limits.tokens, limits.cost)
 
 
-def join_all(lines: tuple[BoardTask, ...], index: SpecIndex) -> tuple[tuple[Task, ...], dict[str, str]]:
+def join_all(lines: Sequence[BoardTask], index: SpecIndex) -> tuple[tuple[Task, ...], dict[str, str]]:
     """Every item of the board as a task; one whose specification does not hold is a bare task, and held."""
     joined: list[Task] = []
     held: dict[str, str] = {}

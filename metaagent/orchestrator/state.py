@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -54,7 +55,7 @@ class Session:
     queue: Queue = field(default_factory=Queue)
     tasks: dict[str, Task] = field(default_factory=dict)
     usage: dict[str, Usage] = field(default_factory=dict)
-    seen: int = 0
+    seen: Mapping[str, int] = field(default_factory=dict)
     started: int = 0
     tried: set[str] = field(default_factory=set)
     results: list[Result] = field(default_factory=list)

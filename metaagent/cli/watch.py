@@ -1,0 +1,49 @@
+"""``metaagent watch``: run whenever the board changes."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Annotated
+
+import typer
+
+from metaagent.cli.state import complete_agent, current
+
+
+def command(
+    agent: Annotated[
+        str | None, typer.Option(metavar="AGENT", help="Only this agent.", autocompletion=complete_agent)
+    ] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, max=256, help="Attempts at once.")] = None,
+    retries: Annotated[int | None, typer.Option(min=0, max=10, help="Further rungs after the first try.")] = None,
+    budget: Annotated[str | None, typer.Option(metavar="BUDGET", help="For each run, such as 10m.")] = None,
+) -> None:
+    """Run whenever the board changes, until Ctrl-C."""
+    import signal
+
+    from metaagent.cli.progress import show_summary, watching
+    from metaagent.errors import InterruptedRunError, MetaagentError
+    from metaagent.orchestrator.budget import Budget, parse_budget
+    from metaagent.orchestrator.session import run
+    from metaagent.orchestrator.state import RunOptions
+    from metaagent.orchestrator.watch import watch
+
+    state = current()
+    workspace = state.workspace()
+    limits = parse_budget(budget) if budget else Budget()
+    options = RunOptions(agent=agent, jobs=jobs, retries=retries, budget=limits, command="watch")
+
+    def work() -> bool:
+        try:
+            with watching(state) as observer:
+                summary = run(workspace, options, observer)
+        except MetaagentError as error:
+            state.warn(f"error: {error.message}" + (f"\n  try: {error.mend}" if error.mend else ""))
+            return True
+        if summary.results:
+            show_summary(state, summary)
+        return summary.status != InterruptedRunError.exit_status
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with contextlib.suppress(KeyboardInterrupt), watching(state) as observer:
+        watch(workspace, work, observer)
