@@ -161,9 +161,10 @@ def block_end(lines: list[bytes], start: int) -> tuple[int, int | None]:
         if line[:1] in b" \t" and line.strip():
             opened = grammar.FENCE.match(line)
             if opened:
-                index = _fence_end(lines, index, opened[1])
-                if index == total and not _closes(lines[-1], opened[1]):
-                    return total, end
+                start = index
+                index, closed = _fence_end(lines, start, opened[1])
+                if not closed:
+                    return total, start
                 end = index
                 continue
             index = end = index + 1
@@ -174,12 +175,12 @@ def block_end(lines: list[bytes], start: int) -> tuple[int, int | None]:
     return end, None
 
 
-def _fence_end(lines: list[bytes], start: int, mark: bytes) -> int:
-    """The index behind the closing line of the fence opened at ``start``, or the number of lines."""
+def _fence_end(lines: list[bytes], start: int, mark: bytes) -> tuple[int, bool]:
+    """The index behind the closing line of the fence opened at ``start``, and whether there is one."""
     for index in range(start + 1, len(lines)):
         if _closes(lines[index], mark):
-            return index + 1
-    return len(lines)
+            return index + 1, True
+    return len(lines), False
 
 
 def _closes(line: bytes, mark: bytes) -> bool:
@@ -256,8 +257,8 @@ class _Scan:
         opened = grammar.FENCE.match(line)
         if opened is None or line.startswith((b"    ", b"\t")):
             return index + 1
-        end = _fence_end(self.lines, index, opened[1])
-        if end == len(self.lines) and not (end > index + 1 and _closes(self.lines[-1], opened[1])):
+        end, closed = _fence_end(self.lines, index, opened[1])
+        if not closed:
             self.problems.append(open_problem(index + 1, "code fence", opened[1].decode()))
         return end
 

@@ -17,11 +17,12 @@ from functools import cached_property
 from pathlib import Path
 
 from metaagent.board import place as files
-from metaagent.board.diff import PersonChange, person_changes
+from metaagent.board.check import Repaired, repair
+from metaagent.board.diff import PersonChange, person_changes, suspicion
 from metaagent.board.draft import Draft, finish, set_stamp
 from metaagent.board.edit import Add, Conflict, Identify, Operation, apply, fold
 from metaagent.board.editors import open_editor
-from metaagent.board.history import History, Version, before_latest, person_stamp
+from metaagent.board.history import History, Version, before_latest, find_base, person_stamp
 from metaagent.board.intake import Intake, record, take_in
 from metaagent.board.parse import Board, parse, read_board
 from metaagent.board.place import Late, Place
@@ -63,6 +64,18 @@ class Written:
 
 
 Sync = Written
+
+
+@dataclass(frozen=True)
+class Difference:
+    """``base`` is the version compared with (``guessed``: the closest one); ``suspect`` why a person has to decide."""
+
+    base: bytes
+    data: bytes
+    stamp: str | None
+    guessed: bool
+    changes: tuple[PersonChange, ...]
+    suspect: str | None
 
 
 @dataclass
@@ -113,6 +126,21 @@ class BoardStore:
         What is undone stays in the history, so the next ``undo`` brings it back.
         """
         return _decide(self, lambda intake, data: _undo_target(intake, data, stamp).data, "undo", lenient=True)
+
+    def undo_target(self, stamp: str | None = None) -> tuple[bytes, Version]:
+        """The board's bytes now, and the version that ``undo`` would bring back. Neither lock nor record."""
+        intake = _intake(self)
+        intake.latest = self.history.latest()
+        disk = self.path.read_bytes() if self.path.exists() else b""
+        return disk, _undo_target(intake, disk, stamp)
+
+    def repair(self, *, dry_run: bool = False) -> tuple[Repaired, Written]:
+        """Make the mends that are safe. Raises what ``sync`` raises for what is left and needs a person."""
+        return _repair(self, dry_run)
+
+    def difference(self) -> Difference:
+        """What a person changed since the version that the board was made from. Neither lock nor record."""
+        return _difference(self)
 
     @property
     def _place(self) -> Place:
@@ -180,10 +208,23 @@ def _attempt(store: BoardStore, intake: Intake, operations: list[Operation], pos
             files.settle(place, late)
         written = Written(postponed=postponed)
         if postponed is None:
-            written = _apply(store, intake, operations)
-            _write(place, intake, disk)
-            _postponement(store).unlink(missing_ok=True)
+            written = _bring(store, place, intake, operations, disk)
         return _finished(store, intake, written, disk)
+
+
+def _bring(store: BoardStore, place: Place, intake: Intake, operations: list[Operation], disk: bytes) -> Written:
+    """Apply and write. What could not be written is taken back from the history: a failed command changed nothing."""
+    before = intake.latest
+    written = _apply(store, intake, operations)
+    applied = intake.latest
+    try:
+        _write(place, intake, disk)
+    except BaseException:
+        if intake.latest is applied and before is not None and applied is not before:
+            record(intake, person_stamp(before.stamp, store.clock()), before.data, before.author)
+        raise
+    _postponement(store).unlink(missing_ok=True)
+    return written
 
 
 def _finished(store: BoardStore, intake: Intake, written: Written, disk: bytes) -> Written:
@@ -288,6 +329,46 @@ def _decide(
         record(intake, stamp, finish(draft), author)
         _write(place, intake, disk)
         return _finished(store, intake, Written(), disk)
+
+
+def _repair(store: BoardStore, dry_run: bool) -> tuple[Repaired, Written]:
+    intake = _intake(store)
+    with _locked(store):
+        place = store._place
+        intake.latest = store.history.latest()
+        disk = _read(store, place, intake.latest)
+        board = parse(disk)
+        base = parse(find_base(store.history, intake.latest, board.stamp, disk).data) if intake.latest else None
+        repaired = repair(board, base, _next_number(store, board, []))
+        if dry_run or not repaired.fixes:
+            return repaired, Written(data=disk)
+        take_in(intake, repaired.data)
+        return repaired, _restamped(store, place, intake, disk)
+
+
+def _restamped(store: BoardStore, place: Place, intake: Intake, disk: bytes) -> Written:
+    """Write the latest version under a new stamp."""
+    assert intake.latest is not None
+    board = intake.board(intake.latest.data)
+    stamp = intake.stamp(board.stamp)
+    draft = Draft(board)
+    set_stamp(draft, stamp)
+    record(intake, stamp, finish(draft), "tool")
+    _write(place, intake, disk)
+    return _finished(store, intake, Written(), disk)
+
+
+def _difference(store: BoardStore) -> Difference:
+    latest = store.history.latest()
+    disk = _read(store, store._place, latest)
+    board = parse(disk)
+    if latest is None:
+        return Difference(disk, disk, board.stamp, False, (), None)
+    base = find_base(store.history, latest, board.stamp, disk)
+    before = parse(base.data)
+    suspect = suspicion(before, board, missing_count=not base.guessed)
+    changes = person_changes(before, board)
+    return Difference(base.data, disk, board.stamp, base.guessed, changes, suspect)
 
 
 def _undo_target(intake: Intake, disk: bytes, stamp: str | None) -> Version:
