@@ -54,13 +54,7 @@ async def _run(workspace: Workspace, options: RunOptions, observe: Observer) -> 
         status, summary = "failed", {}
         try:
             result = await _run_recorded(workspace, options, observe, ledger, run_id)
-            status = (
-                "interrupted"
-                if result.status == InterruptedRunError.exit_status
-                else "done"
-                if result.status in (0, 1)
-                else "failed"
-            )
+            status = _end_of(result)
             summary = _summary_row(result)
             return result
         except MetaagentError as error:
@@ -331,6 +325,13 @@ def _exit_status(session: Session, failed: int) -> int:
     if session.writer.conflicts:
         return 3
     return 1 if failed else 0
+
+
+def _end_of(summary: Summary) -> str:
+    """How the ledger calls the end of a run."""
+    if summary.status == InterruptedRunError.exit_status:
+        return "interrupted"
+    return "done" if summary.status in (0, 1) else "failed"
 
 
 def _summary_row(summary: Summary) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """Runs whenever the board changes. The folder is watched, not the file: editors replace it.
 
-Woken are we by a board that is not the last one that metaagent wrote itself, by specifications and by the configuration.
+What wakes it: a board that metaagent did not write itself, a specification, the configuration.
 """
 
 from __future__ import annotations
