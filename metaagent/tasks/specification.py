@@ -91,7 +91,8 @@ def validated(sheet: Sheet, kind: type[Model]) -> Model:
     try:
         return kind.model_validate(sheet.values)
     except ValidationError as error:
-        first = error.errors()[0]
+        errors = error.errors()
+        first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
         location: Location = [part for part in first["loc"] if part != "[key]"]
         if first["type"] == "extra_forbidden":
             known = _known(kind, location[:-1])
@@ -128,6 +129,11 @@ def artifact_form(model: ArtifactModel, checks: ChecksModel) -> ArtifactForm:
     named = [name for item in [*(checks.public or ()), *checks.key] for name in _names(item)]
     json_like = model.form is not None or any(name.startswith("json.") for name in named)
     return ArtifactForm(model.format or ("json" if json_like else "text"), model.form, model.name)
+
+
+def _shares(check: Check, artifact: ArtifactForm) -> bool:
+    """Whether the check's schema is the one that stands under ``artifact``."""
+    return artifact.schema is not None and check.options.get("schema") is artifact.schema
 
 
 def _names(item: Any) -> list[str]:
@@ -167,7 +173,8 @@ class Checks:
             public = _read_all(sheet, model.public, public_places, artifact, public=True)
         key_places: list[Location] = [("checks", "key", index) for index in range(len(model.key))]
         key = _read_all(sheet, model.key, key_places, artifact, public=False)
-        places = (*public_places, *key_places)
+        stated = zip((*public, *key), (*public_places, *key_places), strict=True)
+        places = tuple(("artifact", "schema") if _shares(check, artifact) else location for check, location in stated)
         return cls(public, key, places, _files(sheet, (*public, *key), places, place))
 
     def prepare(self, sheet: Sheet) -> None:
@@ -180,8 +187,9 @@ def prepare(sheet: Sheet, check: Check, location: Location) -> None:
     try:
         prepared(check)
     except OptionsError as error:
-        where = [*location, check.validator, *([error.option] if error.option else [])]
-        raise sheet.error(error.message, where) from None
+        if location[0] != "artifact":
+            location = [*location, check.validator, *([error.option] if error.option else [])]
+        raise sheet.error(error.message, location) from None
 
 
 def implied(artifact: ArtifactForm) -> tuple[Check, ...]:

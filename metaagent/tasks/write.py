@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -15,6 +16,9 @@ from metaagent.records import Limits, Task
 from metaagent.tasks.sheet import RESOLVERS, parse_sheet
 from metaagent.tasks.specification import Place, task_of
 
+_STRANGE = re.compile("[^\n -~\u00a0-\u2027\u202a-\ud7ff]")
+"""Characters that YAML folds, breaks at or drops: such texts stand in double quotes, escaped."""
+
 
 class _Dumper(yaml.SafeDumper):
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
@@ -22,7 +26,8 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+    style = '"' if _STRANGE.search(text) else "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
 _Dumper.add_representer(str, _text)
