@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Any
 
 from metaagent.records import Check, ErrorKind, Finding
+from metaagent.validators.accept import Accepts, compiled
 from metaagent.validators.jsontext import json_text, kind_of, storable
 from metaagent.validators.options import only
 from metaagent.validators.paths import child, show_path
@@ -35,6 +36,7 @@ _TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class _Schema:
+    accepts: Accepts | None
     validator: Any
     properties: frozenset[str]
     units: int
@@ -43,6 +45,8 @@ class _Schema:
         document = artifact.document()
         if document.problem is not None:
             return Result(0, (document.problem,))
+        if self.accepts is not None and self.accepts(document.value):
+            return Result(self.units)
         errors = list(islice(self.validator.iter_errors(document.value), _MAX_ERRORS))
         if not errors:
             return Result(self.units)
@@ -75,7 +79,8 @@ def prepare(options: Options) -> Prepared:
         raise OptionsError("must be a JSON Schema", "schema")
     properties = schema.get("properties")
     named = frozenset(properties) if isinstance(properties, Mapping) else frozenset[str]()
-    return _Schema(_validator(dict(schema)), named, 1 + len(named))
+    validator = _validator(dict(schema))
+    return _Schema(compiled(schema), validator, named, 1 + len(named))
 
 
 def _validator(schema: dict[str, Any]) -> Any:
