@@ -37,8 +37,8 @@ def command(
     if not yes:
         state.warn("\n".join(f"{row['state']}  {row['path']}  {row['sha256']}" for row in rows))
         state.warn("These files run as you, with your rights, when a task names them as its check. Read them first.")
-    if not (yes or state.ask(f"Trust these {len(pending)} files as they are now?")):
-        raise TrustError(f"{len(pending)} files may not run yet: {', '.join(pending)}", mend="metaagent trust --yes")
+    if not (yes or state.ask(f"Trust {', '.join(pending)} as it is now?")):
+        raise TrustError(f"may not run yet: {', '.join(pending)}", mend="metaagent trust --yes")
     _record(state, [(path, files[path]) for path in pending])
     rows = [{**row, "state": "trusted"} if row["path"] in pending else row for row in rows]
     state.out("trust", rows, *(printable(f"trusted {path}") for path in pending))
@@ -86,4 +86,4 @@ def _revoke(state: State, dry_run: bool) -> None:
     if pinned and not dry_run:
         _record(state, list(pinned.items()), "revoke")
     rows = [{"path": path, "state": "revoked", "sha256": digest} for path, digest in pinned.items()]
-    state.out("trust", rows, *(printable(f"revoked {path}") for path in pinned))
+    state.out("trust", rows, *(printable(f"revoked {'this workspace' if path == '.' else path}") for path in pinned))

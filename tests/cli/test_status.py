@@ -1,0 +1,57 @@
+"""The workspace at a glance, read without changing it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.cli.conftest import RUNNING
+from tests.conftest import Ran
+
+Cli = Callable[..., Ran]
+
+
+def test_a_workspace_without_ledger_has_a_status_and_gets_none(workspace: Path, cli: Cli) -> None:
+    data = cli("status", "--json").json
+    assert data["board"] == {"INBOX": 1, "ASSIGNED": 1, "IN_PROGRESS": 0, "REVIEW": 1, "DONE": 1}
+    assert data["blockers"] == [
+        {"task": "TASK-005", "title": "Summarize the meeting", "reason": "waits for a decision"}
+    ]
+    assert data["last_run"] is None
+    assert not (workspace / ".metaagent").exists()
+
+
+def test_what_a_dead_run_left_behind_is_told(recorded: Path, cli: Cli) -> None:
+    assert recorded.is_dir()
+    ran = cli("status")
+    assert "last run" in ran.out
+    assert "agent:executor:main" in ran.out
+    data = cli("status", "--json").json
+    assert data["last_run"]["attempts"] == 3
+    assert data["interrupted"]["attempts"] in (0, 1), RUNNING  # the fixture's run is this very process, and not ended
+
+
+def test_a_blocker_tells_its_reason(workspace: Path, cli: Cli) -> None:
+    assert cli("task", "move", "TASK-001", "review").status == 0
+    assert workspace.is_dir()
+    reasons = {row["task"]: row["reason"] for row in cli("status", "--json").json["blockers"]}
+    assert reasons == {"TASK-001": "moved by command", "TASK-005": "waits for a decision"}
+
+
+def test_a_broken_board_is_told_with_its_line(workspace: Path, cli: Cli) -> None:
+    board = workspace / "WORKING.md"
+    board.write_text(board.read_text(encoding="utf-8").replace("TASK-003]", "TASK-001]"), encoding="utf-8")
+    ran = cli("status")
+    assert "WORKING.md:14: the id TASK-001" in ran.out
+    assert "next: metaagent board check" in ran.err
+
+
+def test_a_quiet_status_has_no_notices(workspace: Path, cli: Cli) -> None:
+    assert workspace.is_dir()
+    assert cli("status", "-q").err == ""
+
+
+def test_a_board_that_is_gone_is_a_board_error(recorded: Path, cli: Cli) -> None:
+    (recorded / "WORKING.md").unlink()
+    ran = cli("status")
+    assert (ran.status, "board is gone" in ran.err) == (3, True)
