@@ -16,6 +16,12 @@ import jsonschema
 import pytest
 import yaml
 
+from metaagent.agents.prompts import render
+from metaagent.agents.roles import load_roles
+from metaagent.config import Config
+from metaagent.tasks.brief import brief
+from metaagent.tasks.index import SpecIndex
+
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "invoices"
 FIELDS = ("customer", "country", "date", "amount", "currency", "status", "reference")
 NO_MINOR_UNIT = {"JPY", "KRW", "CLP"}
@@ -58,7 +64,9 @@ def test_there_are_enough_rows_and_every_row_is_whole() -> None:
     assert len(rows()) >= 240
     for row in rows():
         assert set(row) == {"id", "title", "family", "group", "text", "expected"}
-        assert all(isinstance(row[name], str) and row[name].strip() for name in ("id", "title", "family", "group", "text"))
+        assert all(
+            isinstance(row[name], str) and row[name].strip() for name in ("id", "title", "family", "group", "text")
+        )
         assert tuple(row["expected"]) == FIELDS
 
 
@@ -82,6 +90,16 @@ def test_only_enumerations_of_the_conventions_stand_in_the_prompt() -> None:
     assert all(set(form) <= {"type", "enum"} for form in properties.values())
     prompt = specification()["goal"].lower()
     assert not re.search(r"iso|alpha|yyyy|minor|cent|upper|capital|negative|separator|prefix", prompt)
+
+
+def test_of_a_row_only_its_text_reaches_the_prompt() -> None:
+    role = load_roles(Config())["executor"]
+    around = set()
+    for task in SpecIndex(EXAMPLE).tasks():
+        prompt = "\n".join(message.content for message in render(role, brief(task)))
+        assert prompt.count(task.inputs["text"]) == 1
+        around.add(prompt.replace(task.inputs["text"], ""))
+    assert len(around) == 1
 
 
 def test_families_are_at_least_eight_and_none_is_tiny() -> None:
