@@ -117,7 +117,7 @@ async def _work_through(session: Session, snapshot: Snapshot) -> Summary:
             while _enqueue(session, snapshot):
                 await _check_backend(session)
                 await _drain(session, writing)
-                if session.stopped:
+                if not session.open():
                     break
                 await session.writer.flush()
                 snapshot = read_tasks(session.workspace, session.ledger, session.writer.store, session.run_id)
@@ -160,7 +160,7 @@ async def _drain(session: Session, writing: asyncio.Task[None]) -> None:
     """Start attempts while there is room, until the queue is empty or the run has to stop."""
     while True:
         session.stop(reason) if (reason := session.why_stop()) else None
-        while not session.stopped and len(session.running) < session.jobs and len(session.queue):
+        while session.open() and len(session.running) < session.jobs and len(session.queue):
             await _start_some(session, session.jobs - len(session.running))
         if not session.running:
             return
@@ -184,7 +184,7 @@ async def _start_some(session: Session, room: int) -> None:
     if session.options.limit is not None:
         room = min(room, session.options.limit - session.started)
         if room <= 0:
-            session.stop(f"the limit of {session.options.limit} attempts is reached")
+            session.full = f"the limit of {session.options.limit} attempts is reached"
             return
     candidates = [found for task in session.queue.take(room) if (found := _candidate(session, task))]
     if not candidates:
@@ -311,7 +311,7 @@ def _summarise(session: Session) -> Summary:
         seconds=seconds,
         busy=session.gateway.busy.seconds / seconds if seconds else 0.0,
         conflicts=session.writer.conflicts,
-        stopped=session.stopped,
+        stopped=session.stopped or session.full,
         status=_exit_status(session, failed),
         artifacts=session.workspace.artifacts_dir,
     )

@@ -69,6 +69,7 @@ class Session:
     advisers: Advisers | None = None
     broken: int = 0
     stopped: str | None = None
+    full: str | None = None
     interrupted: bool = False
     failure: MetaagentError | None = None
 
@@ -79,6 +80,10 @@ class Session:
         """Start nothing more; the first reason stands."""
         self.stopped = self.stopped or reason
         self.failure = self.failure or failure
+
+    def open(self) -> bool:
+        """Whether new attempts may start: nothing stopped the run, and its limit of attempts is not reached."""
+        return not self.stopped and not self.full
 
     def interrupt(self) -> None:
         """Ctrl-C or SIGTERM: end what is running, keep what is finished."""
