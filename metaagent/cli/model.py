@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from metaagent.cli import render
 from metaagent.cli.state import Column, State, Table, complete_model, current, noun, printable
 
 if TYPE_CHECKING:
@@ -243,14 +244,16 @@ def _pull_by_ollama(state: State, config: Config, name: str, dry_run: bool) -> N
 @contextmanager
 def _progress(state: State, name: str) -> Iterator[Callable[[int, int], None]]:
     """Bytes done and in all, on stderr: a bar with an estimate on a terminal, else a line for each tenth."""
-    if state.quiet or not sys.stderr.isatty():
+    if state.quiet or not render.fancy(sys.stderr):
         yield _tenths(state, name)
         return
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-    columns = [TextColumn(printable(name)), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()]
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True, no_color=not render.colours(sys.stderr), highlight=False)
+    label = TextColumn(printable(name), markup=False)
+    columns = [label, BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()]
+    with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(name, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 

@@ -33,6 +33,9 @@ REPLY_REASONS: Mapping[str, str] = {
 TRANSIENT_REASONS = frozenset({"connect", "reset", "overloaded"})
 """The reasons for which asking again may help; the gateway retries these and no other."""
 
+UNREACHABLE_REASONS = frozenset({"connect", "reset", "html", "garbage"})
+"""The reasons that mean, when the backend is first asked about itself or a model, that it is not usable at all."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:

@@ -15,11 +15,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from metaagent.errors import ReplyError
+from metaagent.errors import BackendUnreachableError, ReplyError
 from metaagent.inference import watch
 from metaagent.inference.base import (
     REPLY_REASONS,
     TRANSIENT_REASONS,
+    UNREACHABLE_REASONS,
     Backend,
     ChatRequest,
     Chunk,
@@ -200,7 +201,8 @@ class Gateway:
                 await self._sleep(pause)
 
     async def _ask_about(self, question: Callable[[], Awaitable[T]]) -> T:
-        """A question that is no chat: retried in the same way, each try under the first-token deadline."""
+        """A question that is no chat: retried in the same way, each try under the first-token deadline. A backend that
+        does not even answer this is unusable, which is more than one failed call: ``BackendUnreachableError``."""
 
         async def ask() -> T:
             try:
@@ -211,7 +213,12 @@ class Gateway:
                     raise
                 raise self._failure("first_token") from error
 
-        return (await self._persist(ask))[0]
+        try:
+            return (await self._persist(ask))[0]
+        except ReplyError as error:
+            if error.reason not in UNREACHABLE_REASONS:
+                raise
+            raise BackendUnreachableError(error.message, mend=error.mend) from error
 
     async def _receive(self, request: ChatRequest, end: float) -> _Received:
         self.usage.calls += 1

