@@ -41,7 +41,7 @@ def entry_of(draft: Draft, task_id: str) -> Entry | None:
     """The task as it stands in the draft, or None where there is none (any more)."""
     found = draft.entries.get(task_id)
     if found is None:
-        task = draft.board.by_id.get(task_id)
+        task = draft.board.task(task_id)
         if task is None:
             return None
         found = draft.entries[task_id] = open_entry(draft.board, task)

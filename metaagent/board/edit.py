@@ -208,9 +208,8 @@ def _identify(work: _Pass, operation: Identify) -> None:
 def _nameless(work: _Pass) -> dict[tuple[str, Status], list[BoardTask]]:
     if work.nameless is None:
         work.nameless = {}
-        for task in work.draft.board.tasks:
-            if task.id is None:
-                work.nameless.setdefault((task.title, task.status), []).append(task)
+        for task in work.draft.board.bare:
+            work.nameless.setdefault((task.title, task.status), []).append(task)
     return work.nameless
 
 

@@ -22,6 +22,7 @@ HEADING = re.compile(rb" {0,3}(#{1,6})[ \t]+(.*?)(?:[ \t]+#+)?[ \t]*\r?\n?\Z", r
 STAMP = re.compile(rb"(Last Updated:[ \t]*)([^\s]+)")
 CONFLICT = re.compile(rb"(?:<{7}|>{7}|\|{7})(?:[ \t\r\n]|\Z)")
 FENCE = re.compile(rb"[ \t]*(`{3,}(?=[^`]*\Z)|~{3,})")
+ITEM_ID = re.compile(rb"[-*+][ \t]+(?:\[[ xX]\][ \t]+)?\[(?![xX]\])([A-Za-z][A-Za-z0-9._-]*)\](?![(\[:])")
 ITEM = re.compile(
     rb"[-*+][ \t]+"
     rb"(?:(?:\[[ xX]\][ \t]+)?\[(?![xX]\])([A-Za-z][A-Za-z0-9._-]*)\](?![(\[:])[ \t]*)?"

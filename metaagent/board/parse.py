@@ -6,7 +6,7 @@ A task's block is its line and the indented lines below it (blank lines between 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,7 @@ NO_ATTRIBUTES: Mapping[str, str] = {}
 _REGIONS = {b"current tasks": "tasks", b"active agents": "agents", b"recent activity": "activity"}
 _STATUS_BY_NAME = {name.encode(): status for name, status in grammar.STATUS_NAMES.items()}
 _BLANK = (b"\n", b"\r\n", b"\r")
+_BULLETS, _LINE_ENDS, _MAY_FOLLOW = frozenset(b"-*+"), frozenset(b"\r\n"), frozenset(b" \t\r\n")
 
 
 class BoardTask(NamedTuple):
@@ -34,6 +35,10 @@ class BoardTask(NamedTuple):
     attributes: Mapping[str, str]
     line: int
     end: int
+
+
+# A task as the scan leaves it: id, index of its line, index behind its block, status.
+Span = tuple[bytes | None, int, int, Status]
 
 
 class BoardAgent(NamedTuple):
@@ -71,7 +76,7 @@ class Board:
     title_line: int | None = None
     tasks_heading: int | None = None
     sections: Mapping[Status, Section] = field(default_factory=dict)
-    tasks: tuple[BoardTask, ...] = ()
+    spans: Sequence[Span] = ()
     agents: tuple[BoardAgent, ...] = ()
     agents_at: int | None = None
     activity_area: ActivityArea | None = None
@@ -81,16 +86,34 @@ class Board:
         return self.bom + b"".join(self.lines)
 
     @cached_property
+    def tasks(self) -> tuple[BoardTask, ...]:
+        """All tasks in order. Read when first asked for: a single change to a long board needs only a few of them."""
+        return tuple(_read_task(self.lines, span) for span in self.spans)
+
+    @cached_property
     def by_id(self) -> Mapping[str, BoardTask]:
         return {task.id: task for task in self.tasks if task.id is not None}
+
+    @cached_property
+    def _places(self) -> Mapping[bytes, Span]:
+        return {span[0]: span for span in self.spans if span[0] is not None}
+
+    def task(self, task_id: str) -> BoardTask | None:
+        """One task, without reading the others."""
+        span = self._places.get(task_id.encode("utf-8", "replace"))
+        return None if span is None else _read_task(self.lines, span)
+
+    @cached_property
+    def bare(self) -> tuple[BoardTask, ...]:
+        """Hand-written items without an id."""
+        return tuple(_read_task(self.lines, span) for span in self.spans if span[0] is None)
 
     @cached_property
     def nameless(self) -> Mapping[str, list[BoardTask]]:
         """Hand-written items without an id, by title."""
         found: dict[str, list[BoardTask]] = {}
-        for task in self.tasks:
-            if task.id is None:
-                found.setdefault(task.title, []).append(task)
+        for task in self.bare:
+            found.setdefault(task.title, []).append(task)
         return found
 
     @property
@@ -124,11 +147,11 @@ def parse(data: bytes) -> Board:
         title_line=scan.title_line,
         tasks_heading=scan.tasks_heading,
         sections=scan.sections,
-        tasks=tuple(scan.tasks),
+        spans=scan.spans,
         agents=tuple(scan.agents),
         agents_at=scan.agents_at,
         activity_area=_activity_area(lines, scan.activity_at, scan.markers),
-        problems=tuple(sorted((*document_problems(data), *scan.problems, *duplicate_problems(scan.tasks)))),
+        problems=tuple(sorted((*document_problems(data), *scan.problems, *duplicate_problems(scan.spans)))),
     )
 
 
@@ -159,7 +182,7 @@ def block_end(lines: list[bytes], start: int) -> tuple[int, int | None]:
     while index < total:
         line = lines[index]
         if line[:1] in b" \t" and line.strip():
-            opened = grammar.FENCE.match(line)
+            opened = grammar.FENCE.match(line) if b"```" in line or b"~~~" in line else None
             if opened:
                 start = index
                 index, closed = _fence_end(lines, start, opened[1])
@@ -202,27 +225,53 @@ class _Scan:
         self.title_line: int | None = None
         self.tasks_heading: int | None = None
         self.sections: dict[Status, Section] = {}
-        self.tasks: list[BoardTask] = []
+        self.spans: list[Span] = []
         self.agents: list[BoardAgent] = []
         self.agents_at: int | None = None
         self.activity_at: int | None = None
         self.markers: list[int] = []
         self.problems: list[Problem] = []
         self._own: Status | None = None
+        self._at = 0
 
     def run(self) -> None:
+        """Everything that happens once per line of a long board is in this loop; the rest is in ``_other``."""
         index = 0
         lines, total = self.lines, len(self.lines)
+        identity, found_here = grammar.ITEM_ID.match, self.spans.append
         while index < total:
             line = lines[index]
-            first = line[:1]
-            if first in b"-*+" and self.status is not None:
-                index = self._item(index, line)
-            elif first in b"\r\n":
+            first = line[0]
+            if first in _BULLETS and self.status is not None:
+                found = identity(line)
+                if found is None and not self._is_new(line):
+                    index += 1
+                    continue
+                end = index + 1
+                if end < total and lines[end][0] in _MAY_FOLLOW:
+                    end = self._block(index)
+                found_here((None if found is None else found[1], index, end, self.status))
+                if self.direct:
+                    self._at = end
+                index = end
+            elif first in _LINE_ENDS:
                 index += 1
             else:
                 index = self._other(index, line)
         self._leave(total)
+
+    def _block(self, index: int) -> int:
+        end, unclosed = block_end(self.lines, index)
+        if unclosed is not None:
+            self.problems.append(open_problem(unclosed + 1, "code fence", "```"))
+        return end
+
+    def _is_new(self, line: bytes) -> bool:
+        """A person's new task: a ``- `` item with some text, directly below the heading's own level."""
+        if not self.direct or line[:2] != b"- " or grammar.RULE.match(line.rstrip()):
+            return False
+        parts = grammar.item(line)
+        return parts is not None and parts.title < parts.end
 
     def _other(self, index: int, line: bytes) -> int:
         stripped = line.lstrip()
@@ -309,13 +358,13 @@ class _Scan:
             self._own = None
             return
         self._own = status
-        at = block_end(self.lines, index)[0]
-        self.sections[status] = Section(index, at, len(self.lines))
+        self._at = block_end(self.lines, index)[0]
+        self.sections[status] = Section(index, self._at, len(self.lines))
 
     def _leave(self, index: int) -> None:
         if self._own is not None:
-            section = self.sections[self._own]
-            self.sections[self._own] = section._replace(end=index)
+            heading = self.sections[self._own].heading
+            self.sections[self._own] = Section(heading, self._at, index)
         self.status = self._own = None
 
     def _region(self, index: int, level: int, text: bytes) -> None:
@@ -333,36 +382,21 @@ class _Scan:
             else:
                 self.region = "other"
 
-    def _item(self, index: int, line: bytes) -> int:
-        parts = grammar.item(line)
-        assert self.status is not None
-        if parts is None or (parts.id is None and not self._is_new(line, parts)):
-            return index + 1
-        end, unclosed = (index + 1, None) if self._plain(index + 1) else block_end(self.lines, index)
-        if unclosed is not None:
-            self.problems.append(open_problem(unclosed + 1, "code fence", "```"))
-        self.tasks.append(
-            BoardTask(
-                None if parts.id is None else parts.id.decode(),
-                grammar.title_text(line[parts.title : parts.end]),
-                self.status,
-                grammar.agents_of(line[parts.head : parts.title]),
-                NO_ATTRIBUTES if end == index + 1 else attributes(self.lines[index + 1 : end]),
-                index + 1,
-                end,
-            )
-        )
-        if self._own is not None and self.direct:
-            self.sections[self._own] = self.sections[self._own]._replace(at=end)
-        return end
 
-    def _plain(self, index: int) -> bool:
-        """Nothing below can belong to the item: the common case, decided by one byte."""
-        return index < len(self.lines) and self.lines[index][:1] not in b" \t\r\n"
-
-    def _is_new(self, line: bytes, parts: grammar.Item) -> bool:
-        """A person's new task: a ``- `` item with some text, directly below the heading's own level."""
-        return self.direct and line[:2] == b"- " and parts.title < parts.end and not grammar.RULE.match(line.rstrip())
+def _read_task(lines: list[bytes], span: Span) -> BoardTask:
+    identity, index, end, status = span
+    line = lines[index]
+    parts = grammar.item(line)
+    assert parts is not None
+    return BoardTask(
+        None if identity is None else identity.decode(),
+        grammar.title_text(line[parts.title : parts.end]),
+        status,
+        grammar.agents_of(line[parts.head : parts.title]),
+        NO_ATTRIBUTES if end == index + 1 else attributes(lines[index + 1 : end]),
+        index + 1,
+        end,
+    )
 
 
 def attributes(block: Iterable[bytes]) -> Mapping[str, str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from metaagent.errors import BoardUnreadableError
 
 if TYPE_CHECKING:
-    from metaagent.board.parse import BoardTask
+    from metaagent.board.parse import Span
 
 
 class Problem(NamedTuple):
@@ -48,14 +48,14 @@ def document_problems(data: bytes) -> list[Problem]:
     return []
 
 
-def duplicate_problems(tasks: Sequence[BoardTask]) -> list[Problem]:
-    first: dict[str, int] = {}
+def duplicate_problems(spans: Sequence[Span]) -> list[Problem]:
+    first: dict[bytes, int] = {}
     found = []
-    for task in tasks:
-        if task.id is not None and first.setdefault(task.id, task.line) != task.line:
-            message = f"the id {task.id} stands here and on line {first[task.id]}"
+    for identity, index, _, _ in spans:
+        if identity is not None and first.setdefault(identity, index) != index:
+            message = f"the id {identity.decode()} stands here and on line {first[identity] + 1}"
             mend = "delete one of the two ids, or type: metaagent board repair"
-            found.append(Problem(task.line, message, mend, "duplicate"))
+            found.append(Problem(index + 1, message, mend, "duplicate"))
     return found
 
 

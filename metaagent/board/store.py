@@ -258,7 +258,7 @@ def _apply(store: BoardStore, intake: Intake, operations: list[Operation]) -> Wr
 
 def _identify(store: BoardStore, board: Board, operations: list[Operation]) -> list[Identify]:
     """Ids for hand-written items, and for Adds without one (in place: a repeated attempt must give the same)."""
-    bare = [task for task in board.tasks if task.id is None]
+    bare = board.bare
     nameless = [index for index, item in enumerate(operations) if isinstance(item, Add) and item.task_id is None]
     if not bare and not nameless:
         return []
