@@ -1,6 +1,6 @@
 """The generated activity: between markers, newest first, bounded. The first marker carries a hash of what we wrote.
 
-When the hash does not hold, a person edited it: their text stays, our markers go, and a new generated part starts above.
+When the hash does not hold, a person edited it: their text stays, our markers go, a new generated part starts above.
 """
 
 from __future__ import annotations

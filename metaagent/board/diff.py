@@ -15,8 +15,8 @@ SHARE_OF_TASKS = 10
 
 @dataclass(frozen=True, slots=True)
 class PersonChange:
-    """``field`` is added, archived, status, title, assignees, notes or an attribute; for an agent's line (``task_id`` is
-    the agent's id) added, archived, state or note. ``old`` and ``new`` are None where there was or is nothing. Of an
+    """``field`` is added, archived, status, title, assignees, notes or an attribute; for an agent's line (``task_id``
+    is the agent's id) added, archived, state or note. ``old`` and ``new`` are None where there was or is nothing. Of an
     added task ``new`` is its status, of an archived one ``old``."""
 
     task_id: str

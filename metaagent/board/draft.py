@@ -147,7 +147,7 @@ def _landings(draft: Draft) -> Iterable[tuple[int, int, list[bytes]]]:
 
 
 def missing_section(board: Board, status: Status) -> tuple[int, list[bytes]]:
-    """Where the heading of a section that the board lacks belongs: behind the one before it, in the five's own order."""
+    """Where the heading of a section that the board lacks belongs: behind the one before it, in the five's order."""
     heading = [b"### " + status.value.encode() + board.newline]
     order = list(Status)
     place = order.index(status)

@@ -43,7 +43,7 @@ class Add:
 
 @dataclass(frozen=True, slots=True)
 class Identify:
-    """Give a hand-written item its id. ``line_text`` is the item's title; the first such item without an id is meant."""
+    """Give a hand-written item its id. ``line_text`` is its title; the first such item without an id is meant."""
 
     line_text: str
     status: Status
@@ -52,7 +52,7 @@ class Identify:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """To another section; a conflict when the task is found neither at ``expected_from`` (None: anywhere) nor at ``to``."""
+    """To another section; a conflict when the task is neither at ``expected_from`` (None: anywhere) nor at ``to``."""
 
     task_id: str
     expected_from: Status | None
@@ -97,7 +97,7 @@ class RemoveAgent:
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """A line on top of the generated activity; a board without the heading shows none. ``time`` is as shown: ``10:30``."""
+    """A line on top of the generated activity; a board without the heading shows none. ``time`` is as shown: 10:30."""
 
     text: str
     time: str
@@ -157,7 +157,7 @@ def apply(
 ) -> Applied:
     """All operations in one pass. ``stamp`` names the new version and is written only when something changed.
 
-    ``protected`` holds the fields that a person changed and the tool had not seen when it decided: there the person wins.
+    ``protected`` holds the fields that a person changed and the tool had not seen: there the person wins.
     ``next_number`` is the first free number for Adds without an id.
     """
     work = _Pass(Draft(board), protected or {})
@@ -340,8 +340,8 @@ _APPLY: Mapping[type, Callable[[_Pass, Any], None]] = {
 def fold(operations: Sequence[Operation]) -> list[Operation]:
     """The same effect in fewer operations: consecutive moves of one task become one, of repeated ones the last counts.
 
-    A folded move stands where the last one stood. It expects what the first expected, so that a batch that was half done
-    before a crash can be applied again.
+    A folded move stands where the last one stood. It expects what the first expected, so that a batch that was half
+    done before a crash can be applied again.
     """
     first: dict[str, Status | None] = {}
     last: dict[tuple[str, ...], int] = {}

@@ -1,7 +1,7 @@
 """Putting a new file in another's place without losing what somebody saved there a moment ago.
 
 On Linux the two names are exchanged in one step (``renameat2``, RENAME_EXCHANGE), so the displaced file is in our
-hands, whatever an editor did in between. Elsewhere the old file is kept under a second name, checked again and replaced.
+hands, whatever an editor did in between. Elsewhere the old file gets a second name, is checked again and replaced.
 """
 
 from __future__ import annotations

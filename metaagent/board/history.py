@@ -99,7 +99,7 @@ def person_stamp(carried: str | None, now: datetime) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """What a saved board is compared with. ``guessed``: its stamp was missing or unknown, this is the closest version."""
+    """What a saved board is compared with. ``guessed``: its stamp was missing or unknown, this is the closest."""
 
     data: bytes
     guessed: bool

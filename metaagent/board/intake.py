@@ -25,7 +25,7 @@ SUSPECT_MEND = (
 
 @dataclass(slots=True)
 class Intake:
-    """One transaction's view of the board. ``changes``, ``conflicts`` and ``notes`` collect what the caller must hear."""
+    """One transaction's view of the board. ``changes``, ``conflicts``, ``notes`` collect what the caller must hear."""
 
     history: History
     clock: Callable[[], datetime]

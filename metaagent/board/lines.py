@@ -1,4 +1,4 @@
-"""The grammar of single lines, on bytes: what an item, an attribute, an agent, a marker look like, and how they are made.
+"""The grammar of single lines, on bytes: how an item, an attribute, an agent, a marker look and how they are made.
 
 Text that comes from tasks or models passes ``clean`` before it reaches a line, so that it can open no comment, forge no
 marker, break no line and send nothing to a terminal.
@@ -36,7 +36,8 @@ ATTRIBUTE = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 AGENT_LINE = re.compile(
-    rb"([-*+][ \t]+)(agent:[^\s:\[\]]+:[^\s\[\]]+)[ \t]*(?:\[([^\]\r\n]*)\])?(?:[ \t]*-[ \t]+([^\r\n]*?))?[ \t]*\r?\n?\Z"
+    rb"([-*+][ \t]+)(agent:[^\s:\[\]]+:[^\s\[\]]+)[ \t]*(?:\[([^\]\r\n]*)\])?"
+    rb"(?:[ \t]*-[ \t]+([^\r\n]*?))?[ \t]*(?:\r?\n|\r)?\Z"
 )
 MARKER = re.compile(rb"[ \t]*<!-- (/?)metaagent:activity(?: ([0-9a-f]{16}))? -->[ \t]*\r?\n?\Z")
 

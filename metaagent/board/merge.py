@@ -1,7 +1,7 @@
 """Three ways, per task and field: what the tool last had (ours) is brought into what a person saved (theirs).
 
-The result starts from the person's bytes. What ours changed since ``base`` is applied to them, field by field; where both
-changed the same field the person's value stays and the other becomes a Conflict. Free lines are merged as lines.
+The result starts from the person's bytes. What ours changed since ``base`` is applied to them, field by field; where
+both changed the same field the person's value stays and the other becomes a Conflict. Free lines are merged as lines.
 Nothing here reads a clock or a file.
 """
 
@@ -58,8 +58,11 @@ class _Merge:
 
 
 def merge(base: Board, theirs: Board, ours: Board, *, guessed: bool = False, stamp: str | None = None) -> Merged:
-    """``stamp`` names the result. ``guessed``: nobody knows which version the person edited; ``base`` is only the closest. Then what is missing in
-    theirs counts as unseen, not as deleted, and nothing of theirs is removed."""
+    """Bring ours into theirs; ``stamp`` names the result.
+
+    ``guessed``: nobody knows which version the person edited, ``base`` is only the closest. Then what is missing in
+    theirs counts as unseen, not as deleted, and nothing of theirs is removed.
+    """
     work = _Merge(base, theirs, ours, guessed, Draft(theirs))
     for task in ours.tasks:
         if task.id is None:
@@ -107,7 +110,7 @@ def _note_archived(work: _Merge, task_id: str, task: BoardTask, base: BoardTask)
 
 
 def _carry_new(work: _Merge, task_id: str, task: BoardTask) -> None:
-    """A task that ours got since base: by giving a hand-written item an id, which theirs may still have bare, or anew."""
+    """A task that ours got since base: anew, or by giving an id to an item that theirs may still have bare."""
     origin = _nameless(work.base, task)
     bare = _nameless(work.theirs, task, work.claimed)
     if bare is None:

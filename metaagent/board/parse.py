@@ -25,8 +25,8 @@ _BULLETS, _LINE_ENDS, _MAY_FOLLOW = frozenset(b"-*+"), frozenset(b"\r\n"), froze
 
 
 class BoardTask(NamedTuple):
-    """A task as the board has it (a plain tuple, because a board has thousands). ``id`` is None for an item that a person
-    wrote and that has no id yet. ``line`` is 1-based; the block is ``lines[line - 1 : end]``."""
+    """A task as the board has it (a plain tuple, because a board has thousands). ``id`` is None for an item that a
+    person wrote and that has no id yet. ``line`` is 1-based; the block is ``lines[line - 1 : end]``."""
 
     id: str | None
     title: str

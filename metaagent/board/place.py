@@ -92,7 +92,7 @@ def _at_rest(look: Late) -> bool:
 
 
 def put(place: Place, data: bytes, expected: bytes) -> Late | bool:
-    """Make ``data`` the board. True: done, and what was displaced was ``expected``. A Late: done, but somebody had saved
+    """Make ``data`` the board. True: done, what was displaced was ``expected``. A Late: done, but somebody had saved
     this meanwhile. False: nothing was done, because the board is not ``expected`` any more."""
     swap = _prepare(place, data)
     try:

@@ -45,7 +45,7 @@ def check() -> None:
     stopped = suspect is not None or any(problem.blocking for problem in found)
     rows = [[problem.line, "stops" if problem.blocking else "note", problem.message, problem.mend] for problem in found]
     data = {"writable": not stopped, "suspect": suspect, "problems": [problem._asdict() for problem in found]}
-    state.out("board-check", data, Table(["line", "kind", "what", "mend"], rows))
+    state.out("board", data, Table(["line", "kind", "what", "mend"], rows))
     if suspect is not None:
         state.warn(f"{suspect}\n  -> metaagent board diff, then metaagent board accept or metaagent board undo")
     if not found and suspect is None:
@@ -77,7 +77,7 @@ def diff() -> None:
         "changes": found.changes,
         "diff": text,
     }
-    state.out("board-diff", data, *([printable(text, lines=True)] if text else []))
+    state.out("board", data, *([printable(text, lines=True)] if text else []))
     if not text:
         state.notice("nothing was changed by hand")
     if found.guessed:
@@ -125,11 +125,11 @@ def undo(
         if list_:
             versions = [(one.stamp, one.author, len(one.data)) for one in store.history.recent(SHOWN_VERSIONS)]
             data = [{"stamp": stamp, "author": author, "size": size} for stamp, author, size in versions]
-            state.out("board-version", data, Table(["stamp", "author", "size"], versions, empty="no versions yet"))
+            state.out("board", data, Table(["stamp", "author", "size"], versions, empty="no versions yet"))
         elif dry_run:
             current_data, target = store.undo_target(to)
             text = "".join(unified(current_data, target.data, "on disk", target.stamp))
-            state.out("board-diff", {"stamp": target.stamp, "diff": text}, printable(text, lines=True))
+            state.out("board", {"stamp": target.stamp, "diff": text}, printable(text, lines=True))
         else:
             written = store.undo(to)
             _note(ledger, written, "undo")
@@ -150,7 +150,7 @@ def repair(dry_run: DryRun = False) -> None:
             _note(ledger, written, "repair")
     if not repaired.fixes:
         state.notice("nothing that has a safe mend")
-    state.out("board-repair", {"fixes": repaired.fixes, "stamp": written.stamp, "dry_run": dry_run})
+    state.out("board", {"fixes": repaired.fixes, "stamp": written.stamp, "dry_run": dry_run})
 
 
 def _note(ledger: Ledger, written: Written, verb: str) -> None:
@@ -175,4 +175,4 @@ def _note(ledger: Ledger, written: Written, verb: str) -> None:
 def _answer(state: State, changes: tuple[PersonChange, ...], stamp: str | None) -> None:
     rows = [[change.task_id, change.field, change.old, change.new] for change in changes]
     data: dict[str, Any] = {"stamp": stamp, "changes": changes}
-    state.out("board-changes", data, Table(["task", "field", "old", "new"], rows, empty="no task changed"))
+    state.out("board", data, Table(["task", "field", "old", "new"], rows, empty="no task changed"))

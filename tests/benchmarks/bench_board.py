@@ -14,11 +14,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from metaagent.board.edit import Move, Operation, apply  # noqa: E402
-from metaagent.board.history import MemoryHistory  # noqa: E402
-from metaagent.board.parse import parse  # noqa: E402
-from metaagent.board.store import BoardStore  # noqa: E402
-from metaagent.records import Status  # noqa: E402
+from metaagent.board.edit import Move, Operation, apply
+from metaagent.board.history import MemoryHistory
+from metaagent.board.parse import parse
+from metaagent.board.store import BoardStore
+from metaagent.records import Status
 
 SIZES = (100, 300, 1_000, 3_000, 10_000)
 ROUNDS = 9

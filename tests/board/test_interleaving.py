@@ -1,4 +1,4 @@
-"""A person with two editors, and the tool, in any order: no line that a person wrote and did not delete is ever lost."""
+"""A person with two editors, and the tool, in any order: no line that a person wrote and did not delete is lost."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from metaagent.board.parse import parse
 from metaagent.records import Status
 from tests.board.helpers import BOARD, make_store, save
 
+TASKS = ["TASK-001", "TASK-002", "TASK-003"]
 PLACES = ["### INBOX\n", "### DONE\n", "## Notes\n", "## Recent Activity\n", "# Mission Control - Working State\n"]
 
 
 @dataclass
 class Buffer:
-    """An editor: what it loaded, as it stands now, and the lines that its person typed or deleted since it was loaded."""
+    """An editor: what it loaded, as it stands now, and the lines that its person typed or deleted meanwhile."""
 
     text: str
     typed: list[str] = field(default_factory=list)
@@ -93,7 +94,7 @@ class PersonAndTool(RuleBasedStateMachine):
             del self.buffers[name]
 
     @rule(
-        moves=st.lists(st.tuples(st.sampled_from(["TASK-001", "TASK-002", "TASK-003"]), st.sampled_from(Status)), max_size=3),
+        moves=st.lists(st.tuples(st.sampled_from(TASKS), st.sampled_from(Status)), max_size=3),
         add=st.booleans(),
     )
     def tool_writes(self, moves: list[tuple[str, Status]], add: bool) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -43,7 +45,7 @@ def test_render_gives_back_boards_of_all_kinds(text: str) -> None:
     board = parse(text.encode())
     assert board.render() == text.encode()
     spans = [(task.line, task.end) for task in board.tasks]
-    assert all(one[1] < two[0] for one, two in zip(spans, spans[1:], strict=False))
+    assert all(one[1] < two[0] for one, two in pairwise(spans))
 
 
 def test_reads_the_format() -> None:

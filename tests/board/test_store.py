@@ -271,14 +271,14 @@ def test_a_full_disk_leaves_board_and_folder_as_they_were(store: BoardStore, mon
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    names = sorted(os.listdir(store.path.parent))
+    names = sorted(store.path.parent.iterdir())
     before = store.path.read_bytes()
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(StorageError, match="No space left"):
         store.commit([MOVE])
     monkeypatch.undo()
     assert store.path.read_bytes() == before
-    assert sorted(os.listdir(store.path.parent)) == names
+    assert sorted(store.path.parent.iterdir()) == names
 
 
 def intrude(monkeypatch: pytest.MonkeyPatch, action: object) -> None:

@@ -18,7 +18,8 @@ def main(folder: Path, count: int) -> None:
         task_id = f"W{os.getpid()}-{number}"
         store.commit([Add(task_id, "by the tool"), Activity(f"added {task_id}", "10:00")])
         store.commit([Move(task_id, Status.INBOX, Status.DONE)])
-        print(task_id, flush=True)
+        sys.stdout.write(f"{task_id}\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":
