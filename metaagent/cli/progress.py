@@ -21,7 +21,9 @@ _WORDS = {Outcome.PASS: "passed", Outcome.FAIL: "failed", Outcome.INCONCLUSIVE: 
 def result_line(result: Result) -> str:
     """One task's end as one line: id, outcome, tries, seconds, where it went and why."""
     tries = "first try" if result.rungs == 1 else f"{result.rungs} tries"
-    head = f"{result.task_id}  {_WORDS[result.outcome]:<9}  {tries:<9}  {result.seconds:6.1f} s  -> {result.status}"
+    head = f"{result.task_id}  {_WORDS[result.outcome]:<9}  {tries:<9}  {result.seconds:6.1f} s"
+    if result.status:
+        head += f"  -> {result.status}"
     return printable(head if result.outcome is Outcome.PASS else f"{head}  {result.reason}")
 
 

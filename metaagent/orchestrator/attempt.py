@@ -251,8 +251,17 @@ async def _judge(course: _Course, reply: Reply) -> _Result:
     last = verdicts[-1]
     if last.outcome is Outcome.PASS:
         return _Result(Outcome.PASS, "every check held", value, reply.text)
-    reason = f"{last.validator}: {last.findings[0].message}" if last.findings else last.validator
-    return _Result(last.outcome, reason, value, reply.text, feedback(verdicts))
+    return _Result(last.outcome, _reason(last), value, reply.text, feedback(verdicts))
+
+
+def _reason(verdict: Verdict) -> str:
+    """Why a check did not pass, in one line and without the values of a key check."""
+    if not verdict.findings:
+        return verdict.validator
+    first = verdict.findings[0]
+    where = f"{first.location}: " if first.location else ""
+    more = f" (and {len(verdict.findings) - 1} more)" if len(verdict.findings) > 1 else ""
+    return f"{verdict.validator}: {verdict.held} of {verdict.checked} held; {where}{first.message}{more}"
 
 
 async def _judge_anew(course: _Course, reply: Reply) -> tuple[Verdict, ...]:

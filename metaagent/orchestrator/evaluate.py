@@ -22,7 +22,7 @@ from metaagent.orchestrator.crew import Crew, muster
 from metaagent.orchestrator.events import Notice, Observer, Planned, Result, Started
 from metaagent.orchestrator.judging import judge_with
 from metaagent.orchestrator.snapshot import default_limits
-from metaagent.records import Agent, Attempt, Limits, Protocol, Purpose, Status, Step, Task
+from metaagent.records import Agent, Attempt, Limits, Protocol, Purpose, Step, Task
 from metaagent.tasks.index import SpecIndex
 from metaagent.workspace import Workspace
 
@@ -166,7 +166,7 @@ def _result(task: Task, made: Attempt) -> Result:
         agent_id=made.agent_id,
         attempt_id=made.id,
         outcome=made.outcome,
-        status=Status.INBOX,
+        status=None,
         reason=made.reason,
         score=made.score,
         rungs=made.rungs,

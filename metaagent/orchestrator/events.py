@@ -26,14 +26,14 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One task's end in this run; ``status`` is the section of the board that it goes to."""
+    """One task's end in this run; ``status`` is the section of the board that it goes to, None in a measurement."""
 
     task_id: str
     title: str
     agent_id: str
     attempt_id: str
     outcome: Outcome
-    status: Status
+    status: Status | None
     reason: str
     score: float
     rungs: int
