@@ -68,7 +68,7 @@ def test_records_and_errors_import_nothing_of_ours(name: str) -> None:
 
 
 def test_the_ledger_imports_only_records_and_errors() -> None:
-    allowed = ("metaagent.records", "metaagent.errors", "metaagent.ledger")
+    allowed = ("metaagent.records", "metaagent.errors", "metaagent.ledger", "metaagent.__version__")
     for name, path in MODULES.items():
         if within(name, "metaagent.ledger"):
             ours = [imported for imported in imports(path, name) if within(imported, "metaagent")]

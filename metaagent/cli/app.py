@@ -6,6 +6,8 @@ import difflib
 import importlib
 import os
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -145,14 +147,50 @@ def _adopt(command: Any, options: list[Any]) -> None:
     """Give a command, and all below it, the global options and -h."""
     taken = {text for param in command.params for text in param.opts}
     command.params.extend(option for option in options if not taken.intersection(option.opts))
-    command.context_settings["help_option_names"] = ["-h", "--help"]
+    for param in command.params:
+        _lighten(param)
     for child in getattr(command, "commands", {}).values():
         _adopt(child, options)
 
 
-def _set_directory(value: Path | None) -> None:
+@dataclass
+class _Plain:
+    """What turns a parameter's text into a value, without pydantic where there is nothing to turn.
+
+    typer 0.29 and later load pydantic for every parameter, which would take half of the start-up of `task list`. Texts,
+    and what was not given, need none of it; a test holds that it stays so.
+    """
+
+    build: Callable[[], Any]
+    texts: bool
+
+    def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
+        many = param.multiple or param.nargs == -1
+        if value is None:
+            return () if many else None
+        if self.texts and isinstance(value, str) and not many:
+            return value
+        if self.texts and many and not isinstance(value, str) and all(isinstance(item, str) for item in value):
+            return list(value)
+        return self.build().coerce(value, param=param, ctx=ctx)
+
+
+def _lighten(param: Any) -> None:
+    if getattr(param, "_runtime_param", "absent") is None and hasattr(param, "get_runtime_param"):
+        descriptor = param.type_descriptor
+        plain = getattr(descriptor.parameter_info, "parser", None) is None and not param.type_descriptor.is_choice
+        texts = plain and descriptor.annotation in (str, list[str])
+
+        def build() -> Any:
+            param._runtime_param = None
+            return param.get_runtime_param()
+
+        param._runtime_param = _Plain(build, texts)
+
+
+def _set_directory(value: str | None) -> None:
     if value is not None:
-        current().directory = value
+        current().directory = Path(value)
 
 
 def _set_flag(name: str) -> Any:
@@ -161,6 +199,12 @@ def _set_flag(name: str) -> Any:
             setattr(current(), name, True)
 
     return callback
+
+
+def _print_help(ctx: typer.Context, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        render.write(ctx.get_help())
+        raise typer.Exit
 
 
 def _print_version(value: bool) -> None:
@@ -175,7 +219,7 @@ _OPTIONS = typer.Typer(rich_markup_mode=None, add_completion=False)
 @_OPTIONS.command()
 def _globals(
     directory: Annotated[
-        Path | None,
+        str | None,
         typer.Option("-C", metavar="DIR", help="The workspace.", callback=_set_directory, expose_value=False),
     ] = None,
     json: Annotated[
@@ -190,6 +234,10 @@ def _globals(
     debug: Annotated[
         bool, typer.Option("--debug", help="Tracebacks.", callback=_set_flag("debug"), expose_value=False)
     ] = False,
+    help: Annotated[
+        bool,
+        typer.Option("--help", "-h", help="This help.", callback=_print_help, is_eager=True, expose_value=False),
+    ] = False,
 ) -> None:
     """Only a carrier for the global options."""
 
@@ -201,7 +249,6 @@ def root(completion: bool = False) -> Any:
         rich_markup_mode=None,
         add_completion=completion,
         pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
     )
 
     @app.callback()
@@ -215,6 +262,8 @@ def root(completion: bool = False) -> Any:
     command = get_command(app)
     command.params = [param for param in command.params if not param.name.endswith("_completion")]
     command.params.extend(get_command(_OPTIONS).params)
+    for param in command.params:
+        _lighten(param)
     return command
 
 

@@ -116,6 +116,7 @@ def _usage(error: BaseException) -> None:
     if type(error).__name__ == "NoArgsIsHelpError":
         render.notice(message)
         return
+    message = message.replace(". Did you mean", "; did you mean")
     context = getattr(error, "ctx", None)
     path = getattr(context, "command_path", "metaagent")
     _say(message[:1].lower() + message[1:].rstrip("."), f"{path} --help")

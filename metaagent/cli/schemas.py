@@ -308,6 +308,31 @@ MODEL = record(
     sha256=maybe(TEXT),
 )
 
+PROBLEM = record(line=COUNT, message=TEXT, mend=TEXT, kind=TEXT, blocking=TRUTH)
+CHANGE = record(task_id=TEXT, field=TEXT, old=maybe(TEXT), new=maybe(TEXT))
+BOARD = record(
+    "board show",
+    stamp=maybe(TEXT),
+    tasks=listed(
+        record(
+            id=maybe(TEXT),
+            title=TEXT,
+            status=STATUS,
+            assignees=listed(TEXT),
+            attributes=mapped(TEXT),
+            line=COUNT,
+            end=COUNT,
+        )
+    ),
+    agents=listed(record(id=TEXT, state=TEXT, note=TEXT, line=COUNT)),
+    activity=listed(TEXT),
+    problems=listed(PROBLEM),
+)
+BOARD_DIFF = record(
+    "board diff", stamp=maybe(TEXT), guessed=TRUTH, suspect=maybe(TEXT), changes=listed(CHANGE), diff=TEXT
+)
+PULSE = record(agent_id=TEXT, ok=TRUTH, tries=COUNT, message=TEXT, summary=maybe(RUN))
+
 SCHEMAS: dict[str, Schema] = {
     "agent": either(
         listed(AGENT),
@@ -321,10 +346,17 @@ SCHEMAS: dict[str, Schema] = {
         extended(ARTIFACT, "artifact apply", to=TEXT, kept=maybe(TEXT), changed=TRUTH, dry_run=TRUTH),
     ),
     "backup": either(listed(record(path=TEXT, size=COUNT, time=TIME)), record(path=TEXT)),
+    "board": BOARD,
+    "board-changes": record("board accept, board undo", stamp=maybe(TEXT), changes=listed(CHANGE)),
+    "board-check": record(writable=TRUTH, suspect=maybe(TEXT), problems=listed(PROBLEM)),
+    "board-diff": either(BOARD_DIFF, record("board undo --dry-run", stamp=TEXT, diff=TEXT)),
+    "board-repair": record(fixes=listed(TEXT), stamp=maybe(TEXT), dry_run=TRUTH),
+    "board-version": listed(record(stamp=TEXT, author=TEXT, size=COUNT)),
     "check": {"type": "object"},
     "completion": record(shell=TEXT, script=TEXT),
     "config": either(record("config path", path=TEXT, exists=TRUTH), ANYTHING),
     "evaluate": listed(MEASURES),
+    "heartbeat": listed(PULSE),
     "init": record(root=TEXT, written=listed(TEXT), kept=listed(TEXT), trusted=listed(TEXT), dry_run=TRUTH),
     "ledger": record("ledger path", path=TEXT, exists=TRUTH),
     "log": either(listed(ATTEMPT), ATTEMPT_PAGE),

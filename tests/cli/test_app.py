@@ -175,10 +175,14 @@ def test_a_full_disk_behind_stdout_is_74(spawn: Callable[..., subprocess.Complet
 
 
 def test_ctrl_c_ends_with_130_and_no_traceback(tmp_path: Path) -> None:
-    code = (
-        "import time, metaagent.cli.app as a\na.execute = lambda arguments: time.sleep(30)\nprint('up', flush=True)\n"
-    )
-    code += "import sys; sys.exit(a.run_command([]))"
+    code = """
+import sys, time, metaagent.cli.app as app
+def slow(arguments):
+    print("up", flush=True)
+    time.sleep(30)
+app.execute = slow
+sys.exit(app.run_command([]))
+"""
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
     )

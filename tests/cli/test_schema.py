@@ -50,7 +50,16 @@ COMMANDS = [
     ["ledger", "views"],
     ["ledger", "check"],
     ["ledger", "sql", "select 1 as one"],
+    ["ledger", "rebuild", "--dry-run"],
+    ["ledger", "prune", "--older", "90d", "--dry-run"],
     ["run", "--dry-run"],
+    ["heartbeat"],
+    ["board", "show"],
+    ["board", "check"],
+    ["board", "diff"],
+    ["board", "accept"],
+    ["board", "undo", "--list"],
+    ["board", "repair", "--dry-run"],
 ]
 
 
