@@ -134,22 +134,23 @@ def _headings(lines: list[bytes], base: Board | None, fixes: list[str]) -> list[
 
 
 def _first_of(board: Board, base: Board | None, status: Status) -> int | None:
-    """Where the tasks begin that stood below the heading and are now read as the section's before it."""
-    if base is None:
-        return None
+    """Where the tasks begin that stood below the lost heading: by now they are read as those of the section before it, or
+    as no tasks at all."""
     order = list(Status)
-    present = [other for other in order[: order.index(status)] if other in board.sections]
-    stranded = [
-        task.line - 1
-        for task in board.tasks
-        if present and task.status is present[-1] and _stood_in(base, task.id, status)
-    ]
-    return min(stranded, default=None)
+    before = [other for other in order[: order.index(status)] if other in board.sections]
+    for index, line in enumerate(board.lines):
+        task_id = _id_of(line)
+        if base is None or task_id is None or task_id not in base.by_id or base.by_id[task_id].status is not status:
+            continue
+        now = board.by_id.get(task_id)
+        if now is None or now.status in before[-1:]:
+            return index
+    return None
 
 
-def _stood_in(base: Board, task_id: str | None, status: Status) -> bool:
-    before = base.by_id.get(task_id) if task_id else None
-    return before is not None and before.status is status
+def _id_of(line: bytes) -> str | None:
+    found = grammar.ITEM_ID.match(line)
+    return found[1].decode() if found else None
 
 
 def _areas(lines: list[bytes], fixes: list[str]) -> list[bytes]:
