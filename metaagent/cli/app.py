@@ -218,28 +218,28 @@ _OPTIONS = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 @_OPTIONS.command()
 def _globals(
-    directory: Annotated[
+    global_directory: Annotated[
         str | None,
         typer.Option("-C", metavar="DIR", help="The workspace.", callback=_set_directory, expose_value=False),
     ] = None,
-    json: Annotated[
+    global_json: Annotated[
         bool, typer.Option("--json", help="Results as JSON.", callback=_set_flag("json"), expose_value=False)
     ] = False,
-    quiet: Annotated[
+    global_quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="No notices.", callback=_set_flag("quiet"), expose_value=False)
     ] = False,
-    verbose: Annotated[
+    global_verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="More notices.", callback=_set_flag("verbose"), expose_value=False)
     ] = False,
-    debug: Annotated[
+    global_debug: Annotated[
         bool, typer.Option("--debug", help="Tracebacks.", callback=_set_flag("debug"), expose_value=False)
     ] = False,
-    help: Annotated[
+    global_help: Annotated[
         bool,
         typer.Option("--help", "-h", help="This help.", callback=_print_help, is_eager=True, expose_value=False),
     ] = False,
 ) -> None:
-    """Only a carrier for the global options."""
+    """Only a carrier for the global options; their names must not be those of a command's own parameters."""
 
 
 def root(completion: bool = False) -> Any:

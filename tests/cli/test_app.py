@@ -202,3 +202,12 @@ def test_a_name_that_the_terminal_cannot_show_is_escaped(
     done = spawn("task", "list", env={"PYTHONIOENCODING": "ascii"})
     assert done.returncode == 0
     assert "\\u6771" in done.stdout
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_no_parameter_shares_its_name_with_a_global_option(name: str) -> None:
+    """Two parameters of one name would overwrite each other."""
+    command = load(name)
+    for one in (command, *getattr(command, "commands", {}).values()):
+        names = [param.name for param in one.params]
+        assert len(names) == len(set(names)), one.name
