@@ -44,9 +44,8 @@ def refusing_environment(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("METAAGENT_MODELS", REAL_MODELS if live else str(home / "models"))
     monkeypatch.setenv("OLLAMA_HOST", UNREACHABLE)
-    monkeypatch.setenv(
-        "PYTHONPATH", os.pathsep.join([str(REPOSITORY), *os.environ.get("PYTHONPATH", "").split(os.pathsep)])
-    )
+    paths = [str(REPOSITORY), os.environ.get("PYTHONPATH", "")]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
     monkeypatch.setenv("TERM", "xterm-256color")
     if live:
         monkeypatch.delenv("METAAGENT_BACKEND", raising=False)

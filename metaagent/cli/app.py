@@ -6,8 +6,6 @@ import difflib
 import importlib
 import os
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -147,45 +145,8 @@ def _adopt(command: Any, options: list[Any]) -> None:
     """Give a command, and all below it, the global options and -h."""
     taken = {text for param in command.params for text in param.opts}
     command.params.extend(option for option in options if not taken.intersection(option.opts))
-    for param in command.params:
-        _lighten(param)
     for child in getattr(command, "commands", {}).values():
         _adopt(child, options)
-
-
-@dataclass
-class _Plain:
-    """What turns a parameter's text into a value, without pydantic where there is nothing to turn.
-
-    typer 0.29 and later load pydantic for every parameter, which would take half of the start-up of `task list`. Texts,
-    and what was not given, need none of it; a test holds that it stays so.
-    """
-
-    build: Callable[[], Any]
-    texts: bool
-
-    def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
-        many = param.multiple or param.nargs == -1
-        if value is None:
-            return () if many else None
-        if self.texts and isinstance(value, str) and not many:
-            return value
-        if self.texts and many and not isinstance(value, str) and all(isinstance(item, str) for item in value):
-            return list(value)
-        return self.build().coerce(value, param=param, ctx=ctx)
-
-
-def _lighten(param: Any) -> None:
-    if getattr(param, "_runtime_param", "absent") is None and hasattr(param, "get_runtime_param"):
-        descriptor = param.type_descriptor
-        plain = getattr(descriptor.parameter_info, "parser", None) is None and not param.type_descriptor.is_choice
-        texts = plain and descriptor.annotation in (str, list[str])
-
-        def build() -> Any:
-            param._runtime_param = None
-            return param.get_runtime_param()
-
-        param._runtime_param = _Plain(build, texts)
 
 
 def _set_directory(value: str | None) -> None:
@@ -260,10 +221,8 @@ def root(completion: bool = False) -> Any:
         """Local LLM agents on tasks with real validators, and a ledger of every error."""
 
     command = get_command(app)
-    command.params = [param for param in command.params if not param.name.endswith("_completion")]
+    command.params = [param for param in command.params if not str(param.name).endswith("_completion")]
     command.params.extend(get_command(_OPTIONS).params)
-    for param in command.params:
-        _lighten(param)
     return command
 
 
