@@ -44,11 +44,11 @@ def sql(
         return
     rows = list(result.rows)
     if state.json:
-        state.out("rows", [_named(result.columns, row) for row in rows])
+        state.out("ledger", [_named(result.columns, row) for row in rows])
         return
     numbers = [bool(rows) and all(isinstance(row[i], int | float) for row in rows) for i in range(len(result.columns))]
     columns = [Column(name, right=number) for name, number in zip(result.columns, numbers, strict=True)]
-    state.out("rows", rows, Table(columns, [[_cell(value) for value in row] for row in rows], empty="no rows"))
+    state.out("ledger", rows, Table(columns, [[_cell(value) for value in row] for row in rows], empty="no rows"))
 
 
 @app.command("views")
@@ -58,7 +58,7 @@ def views() -> None:
 
     shipped = [{"name": name, "description": description} for name, (description, _) in VIEWS.items()]
     state = current()
-    state.out("view", shipped, Table(["view", "what it shows"], [list(view.values()) for view in shipped]))
+    state.out("ledger", shipped, Table(["view", "what it shows"], [list(view.values()) for view in shipped]))
     state.notice('next: metaagent ledger sql "select * from v_attempts limit 5"')
 
 
@@ -73,7 +73,7 @@ def check() -> None:
     if not where.exists():
         raise NotFoundError(f"there is no ledger at {where} yet", mend="metaagent run")
     report = checks.check(where)
-    state.out("check", report, _report(report))
+    state.out("ledger", report, _report(report))
     if report.problems:
         state.warn("to restore a backup: metaagent ledger backup --list, then copy one over the ledger")
         raise typer.Exit(74)
@@ -91,11 +91,11 @@ def backup(
     if listing:
         found = backups.list_backups(state.workspace().ledger_path)
         rows = [[one.path, one.size, one.time] for one in found]
-        state.out("backup", found, Table(["path", Column("bytes", right=True), "time"], rows, empty="no backups yet"))
+        state.out("ledger", found, Table(["path", Column("bytes", right=True), "time"], rows, empty="no backups yet"))
         return
     with state.ledger() as ledger:
         made = backups.make(ledger, target)
-    state.out("backup", {"path": made}, printable(made))
+    state.out("ledger", {"path": made}, printable(made))
 
 
 @app.command("rebuild")
@@ -107,7 +107,7 @@ def rebuild(dry_run: DryRun = False) -> None:
     with state.ledger() as ledger:
         made = make_again(ledger, dry_run=dry_run)
     rows = [[name, count] for name, count in made.items()]
-    state.out("rebuild", {"dry_run": dry_run, "made": made}, Table(["what", Column("count", right=True)], rows))
+    state.out("ledger", {"dry_run": dry_run, "made": made}, Table(["what", Column("count", right=True)], rows))
 
 
 @app.command("prune")
@@ -127,7 +127,7 @@ def prune(
     rows = [[table, count] for table, count in counts.items() if count]
     empty = f"nothing is older than {span.days} days" if span.days else "nothing is that old"
     state.out(
-        *("prune", {"dry_run": dry_run, "rows": counts}),
+        *("ledger", {"dry_run": dry_run, "rows": counts}),
         Table(["table", Column("would go" if dry_run else "removed", right=True)], rows, empty=empty),
     )
 

@@ -68,7 +68,7 @@ def show_plan(state: State, plan: DryPlan) -> None:
     tables = [Table(["task", "priority", "agent", "title"], rows, empty="no task is ready")]
     if held:
         tables.append(Table(["held back", "why"], held))
-    state.out("plan", plan, *tables)
+    state.out("run", plan, *tables)
 
 
 def show_summary(state: State, summary: Summary) -> None:

@@ -333,6 +333,20 @@ BOARD_DIFF = record(
 )
 PULSE = record(agent_id=TEXT, ok=TRUTH, tries=COUNT, message=TEXT, summary=maybe(RUN))
 
+REPORT = record(
+    "ledger check",
+    path=TEXT,
+    schema=COUNT,
+    size=COUNT,
+    rows=mapped(COUNT),
+    problems=listed(TEXT),
+    dropped=COUNT,
+    unfinished=COUNT,
+    sqlite=TEXT,
+    locked_writes=TRUTH,
+)
+PLAN = record("run --dry-run", lines=listed({"type": "object"}), waiting=mapped(listed(TEXT)), left_out=mapped(TEXT))
+
 SCHEMAS: dict[str, Schema] = {
     "agent": either(
         listed(AGENT),
@@ -345,20 +359,30 @@ SCHEMAS: dict[str, Schema] = {
         extended(ARTIFACT, "artifact show", text=TEXT),
         extended(ARTIFACT, "artifact apply", to=TEXT, kept=maybe(TEXT), changed=TRUTH, dry_run=TRUTH),
     ),
-    "backup": either(listed(record(path=TEXT, size=COUNT, time=TIME)), record(path=TEXT)),
-    "board": BOARD,
-    "board-changes": record("board accept, board undo", stamp=maybe(TEXT), changes=listed(CHANGE)),
-    "board-check": record(writable=TRUTH, suspect=maybe(TEXT), problems=listed(PROBLEM)),
-    "board-diff": either(BOARD_DIFF, record("board undo --dry-run", stamp=TEXT, diff=TEXT)),
-    "board-repair": record(fixes=listed(TEXT), stamp=maybe(TEXT), dry_run=TRUTH),
-    "board-version": listed(record(stamp=TEXT, author=TEXT, size=COUNT)),
-    "check": {"type": "object"},
+    "board": either(
+        BOARD,
+        BOARD_DIFF,
+        record("board check", writable=TRUTH, suspect=maybe(TEXT), problems=listed(PROBLEM)),
+        record("board undo --dry-run", stamp=TEXT, diff=TEXT),
+        record("board accept, board undo", stamp=maybe(TEXT), changes=listed(CHANGE)),
+        record("board repair", fixes=listed(TEXT), stamp=maybe(TEXT), dry_run=TRUTH),
+        listed(record("board undo --list", stamp=TEXT, author=TEXT, size=COUNT)),
+    ),
     "completion": record(shell=TEXT, script=TEXT),
     "config": either(record("config path", path=TEXT, exists=TRUTH), ANYTHING),
     "evaluate": listed(MEASURES),
     "heartbeat": listed(PULSE),
     "init": record(root=TEXT, written=listed(TEXT), kept=listed(TEXT), trusted=listed(TEXT), dry_run=TRUTH),
-    "ledger": record("ledger path", path=TEXT, exists=TRUTH),
+    "ledger": either(
+        record("ledger path", path=TEXT, exists=TRUTH),
+        listed({"type": "object", "title": "ledger sql: by the names of the columns"}),
+        listed(record("ledger views", name=TEXT, description=TEXT)),
+        REPORT,
+        listed(record("ledger backup --list", path=TEXT, size=COUNT, time=TIME)),
+        record("ledger backup", path=TEXT),
+        record("ledger rebuild", dry_run=TRUTH, made=mapped(COUNT)),
+        record("ledger prune", dry_run=TRUTH, rows=mapped(COUNT)),
+    ),
     "log": either(listed(ATTEMPT), ATTEMPT_PAGE),
     "model": either(
         listed(MODEL),
@@ -367,19 +391,12 @@ SCHEMAS: dict[str, Schema] = {
         record("model pull, by an Ollama server", name=TEXT, source=TEXT, present=TRUTH),
         record("model remove", name=TEXT, removed=listed(TEXT)),
     ),
-    "plan": record(
-        "run --dry-run", lines=listed({"type": "object"}), waiting=mapped(listed(TEXT)), left_out=mapped(TEXT)
-    ),
-    "prune": record(dry_run=TRUTH, rows=mapped(COUNT)),
-    "rebuild": record(dry_run=TRUTH, made=mapped(COUNT)),
-    "rows": listed({"type": "object", "title": "ledger sql: by the names of the columns"}),
-    "run": RUN,
+    "run": either(RUN, PLAN),
     "schedule": record(crontab=TEXT, service=TEXT, timer=TEXT),
     "schema": either(listed(TEXT), {"type": "object"}),
     "status": STATUS_PAGE,
     "task": either(*map(listed, _TASK_LISTS), TASK, TASK_WHY),
     "trust": listed(record(path=TEXT, state=TEXT, sha256=TEXT)),
-    "view": listed(record(name=TEXT, description=TEXT)),
 }
 
 
