@@ -7,7 +7,7 @@ person changed meanwhile wins; the tool's wish is returned as a Conflict.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from metaagent.board import lines as grammar
@@ -376,13 +376,15 @@ def _fold_key(operation: Operation) -> tuple[str, ...] | None:
 
 def to_json(operation: Operation) -> dict[str, Any]:
     """Plain values for the ledger: ``{"op": "Move", "task_id": ...}``."""
-    values = asdict(operation)
-    return {"op": type(operation).__name__, **{key: _plain(value) for key, value in values.items()}}
+    fields = type(operation).__slots__
+    return {"op": type(operation).__name__, **{key: _plain(getattr(operation, key)) for key in fields}}
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return list(value)
+    if isinstance(value, Mapping):
+        return dict(value)
     return value.value if isinstance(value, Status) else value
 
 

@@ -178,16 +178,24 @@ async def _climb(course: _Course, rung: Rung, position: int, told: Feedback | No
         plan = None
         if rung is Rung.PLAN:
             asked = render_plan(role, course.brief, protocol=protocol, feedback=told)
-            plan = (await _ask(course, asked, rung, position, "plan", constrained=False)).text
+            planned = await _ask(course, asked, rung, position, "plan", constrained=False)
+            if planned.finish == "repetition":
+                return _repeated(course, told)
+            plan = planned.text
         messages = render(role, course.brief, protocol=protocol, feedback=told, plan=plan)
         reply = await _ask(course, messages, rung, position, str(rung))
     except ReplyError as error:
         return _broken(course, error)
     if reply.finish == "repetition":
-        finding = Finding(ErrorKind.MODEL, "the reply repeated itself and was ended", "reply")
-        course.event(course.steps[-1].number, finding)
-        return _Result(Outcome.FAIL, finding.message, feedback=told)
+        return _repeated(course, told)
     return await _judge(course, reply)
+
+
+def _repeated(course: _Course, told: Feedback | None) -> _Result:
+    """A reply that repeats itself is not judged (nor followed, where it is a plan): its rung has failed."""
+    finding = Finding(ErrorKind.MODEL, "the reply repeated itself and was ended", "reply")
+    course.event(course.steps[-1].number, finding)
+    return _Result(Outcome.FAIL, finding.message, feedback=told)
 
 
 async def _ask(

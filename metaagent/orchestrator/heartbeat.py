@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from metaagent.agents.roster import find_agent, roster
-from metaagent.errors import BackendError, MetaagentError
+from metaagent.errors import BackendError, InterruptedRunError, MetaagentError
 from metaagent.ledger import agent_states, heartbeats
 from metaagent.ledger.heartbeats import Beat
 from metaagent.orchestrator.events import Observer, Summary
@@ -31,6 +31,10 @@ class Pulse:
     message: str
     summary: Summary | None = None
 
+    @property
+    def interrupted(self) -> bool:
+        return self.summary is not None and self.summary.status == InterruptedRunError.exit_status
+
 
 def due(agents: Iterable[Agent], beats: Mapping[str, Beat], now: datetime) -> tuple[Agent, ...]:
     """The agents whose last heartbeat is at least one interval ago, or never was; not the paused, nor those without
@@ -43,7 +47,9 @@ def due(agents: Iterable[Agent], beats: Mapping[str, Beat], now: datetime) -> tu
         late = (now - beat.time) - timedelta(seconds=0.9 * agent.heartbeat) if beat else timedelta.max
         if late >= timedelta(0):
             waits.append((late, agent))
-    return tuple(agent for _, agent in sorted(waits, key=lambda pair: (-pair[0], pair[1].id)))
+    waits.sort(key=lambda pair: pair[1].id)
+    waits.sort(key=lambda pair: pair[0], reverse=True)
+    return tuple(agent for _, agent in waits)
 
 
 def heartbeat(
@@ -64,7 +70,12 @@ def heartbeat(
         chosen: tuple[Agent, ...] = (find_agent(agents, options.agent),)
     else:
         chosen = due(agents, beats, datetime.now(UTC))
-    return tuple(_beat(workspace, replace(options, agent=agent.id), observe, sleep) for agent in chosen)
+    pulses: list[Pulse] = []
+    for agent in chosen:
+        pulses.append(_beat(workspace, replace(options, agent=agent.id), observe, sleep))
+        if pulses[-1].interrupted:
+            break
+    return tuple(pulses)
 
 
 def _beat(workspace: Workspace, options: RunOptions, observe: Observer, sleep: Callable[[float], None]) -> Pulse:
@@ -77,7 +88,7 @@ def _beat(workspace: Workspace, options: RunOptions, observe: Observer, sleep: C
             if last:
                 return _note(workspace, Pulse(agent_id, False, tried, error.message))
         else:
-            if summary.status in (0, 1, 130) or tried == TRIES:
+            if summary.status in (0, 1, InterruptedRunError.exit_status) or tried == TRIES:
                 return _note(
                     workspace, Pulse(agent_id, summary.status in (0, 1), tried, summary.stopped or "", summary)
                 )

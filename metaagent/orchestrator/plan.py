@@ -15,7 +15,7 @@ from datetime import date
 from metaagent.records import Priority, Status, Task
 
 _URGENCY = {Priority.HIGH: 0, Priority.NORMAL: 1, Priority.LOW: 2}
-_OPEN = (Status.INBOX, Status.ASSIGNED)
+OPEN = (Status.INBOX, Status.ASSIGNED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def plan(tasks: Sequence[Task], wanted: Collection[str] = (), skip: Mapping[str,
         if wanted and task.id not in wanted:
             continue
         blockers = tuple(other for other in task.depends if other in unfinished)
-        if task.status not in _OPEN:
+        if task.status not in OPEN:
             if wanted:
                 left_out[task.id] = f"is {task.status}; `metaagent task retry {task.id}` takes it up again"
         elif task.id in skip:
@@ -78,11 +78,16 @@ class Queue:
         return task_id in self._tasks
 
     def add(self, ready: Iterable[Task], waiting: Mapping[str, tuple[str, ...]], by_id: Mapping[str, Task]) -> None:
-        """Take over what a plan found; tasks that are already here keep their place."""
+        """Take over what a plan found. Ready tasks that are already here keep their place; what waited and waits no more
+        (another run, or a person, finished what it waited for) enters; ``by_id`` is in the board's order."""
+        for task_id in by_id:
+            self._positions.setdefault(task_id, len(self._positions))
         for task in ready:
+            if self._unmet.pop(task.id, None) is not None:
+                del self._tasks[task.id]
             self._enter(task)
         for task_id, blockers in waiting.items():
-            if task_id in self._tasks:
+            if task_id in self._tasks and task_id not in self._unmet:
                 continue
             self._tasks[task_id] = by_id[task_id]
             self._unmet[task_id] = set(blockers)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from metaagent.board.edit import Activity, Assign, Move, Operation, to_json
+from metaagent.board.store import PersonChange
 from metaagent.ledger import attempts, claims, operations, tasks
 from metaagent.ledger.claims import Claim
 from metaagent.ledger.database import Ledger
@@ -21,6 +22,8 @@ from metaagent.records import Agent, Attempt, Protocol, Purpose, Status, Task
 
 _SEEN = "SELECT task_id, count(*) FROM status_changes WHERE run_id IS NOT ? GROUP BY task_id"
 _NOW = "SELECT count(*) FROM status_changes WHERE task_id = ? AND run_id IS NOT ?"
+_CLAIMED = "SELECT 1 FROM claims WHERE task_id = ?"
+_OURS = "SELECT 1 FROM claims WHERE task_id = ? AND attempt_id = ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,7 @@ def begin(
         fresh = [
             (candidate.task.id, candidate.agent.id)
             for candidate in candidates
-            if cursor.execute(_NOW, (candidate.task.id, run_id)).fetchone()[0] == seen.get(candidate.task.id, 0)
+            if _unchanged(cursor, run_id, candidate.task.id, seen)
         ]
         claimed = claims.claim_batch(run_id, fresh, len(fresh), now, lease)(cursor)
         return [_start(cursor, ledger, run_id, by_id[claim.task_id], claim, now) for claim in claimed]
@@ -84,10 +87,63 @@ def begin(
     return work
 
 
+def _unchanged(cursor: sqlite3.Cursor, run_id: str, task_id: str, seen: Mapping[str, int]) -> bool:
+    return bool(cursor.execute(_NOW, (task_id, run_id)).fetchone()[0] == seen.get(task_id, 0))
+
+
+def review(
+    run_id: str, task: Task, reason: str, seen: Mapping[str, int], now: datetime
+) -> Callable[[sqlite3.Cursor], Intent | None]:
+    """Intend the move of a task to REVIEW; None where another run works on it, or changed it since ``seen``."""
+
+    def work(cursor: sqlite3.Cursor) -> Intent | None:
+        if cursor.execute(_CLAIMED, (task.id,)).fetchone() or not _unchanged(cursor, run_id, task.id, seen):
+            return None
+        intent, statements = intend([Move(task.id, task.status, Status.REVIEW)], now, run_id)
+        moved = tasks.status_batch(
+            task.id, task.status, Status.REVIEW, "run", reason, now=to_text(now), run_id=run_id
+        )
+        run_batch(cursor, [*statements, *moved])
+        return intent
+
+    return work
+
+
+def fenced(
+    task_id: str, attempt_id: str, statements: Sequence[Statement], always: Sequence[Statement] = ()
+) -> Callable[[sqlite3.Cursor], bool]:
+    """``statements`` only while the task is claimed for this very attempt, and whether they were written. Who lost the
+    claim (its lease ran out while the machine slept, and another run took over) has no say about the task any more."""
+
+    def work(cursor: sqlite3.Cursor) -> bool:
+        ours = cursor.execute(_OURS, (task_id, attempt_id)).fetchone() is not None
+        run_batch(cursor, always)
+        if ours:
+            run_batch(cursor, statements)
+        return ours
+
+    return work
+
+
+def person_rows(changes: Iterable[PersonChange], now: str, run_id: str | None) -> list[Statement]:
+    """What a person changed on the board, with the changes of status among it."""
+    found = list(changes)
+    rows = [(change.task_id, change.field, change.old, change.new) for change in found]
+    batch = tasks.person_batch(rows, now, run_id)
+    for change in found:
+        if change.field == "status" and change.new:
+            batch += tasks.status_batch(
+                change.task_id, change.old, change.new, "person", "on the board", now=now, run_id=run_id
+            )
+    return batch
+
+
 def _start(
     cursor: sqlite3.Cursor, ledger: Ledger, run_id: str, candidate: Candidate, claim: Claim, now: datetime
 ) -> Begun:
     task, agent = candidate.task, candidate.agent
+    # `known` is added to by who sees the transaction end (`note_known`): this may be run again after a failed commit.
+    known = ledger if (task.id, task.hash) in ledger.known else None
     start = attempts.start_batch(
         claim.attempt_id,
         run_id,
@@ -97,7 +153,7 @@ def _start(
         Purpose.RUN,
         candidate.number,
         now,
-        ledger=ledger,
+        ledger=known,
     )
     changes: list[Operation] = [Move(task.id, task.status, Status.IN_PROGRESS)]
     if agent.id not in task.assignees:

@@ -44,9 +44,9 @@ def cron_fields(seconds: float) -> str:
 def schedule(root: Path, program: Iterable[str], seconds: float) -> Schedule:
     """The lines for the workspace at ``root``; ``program`` is the command that runs metaagent, word by word."""
     command = shlex.join([*program, "-C", str(root), "heartbeat", "--quiet", "--if-locked", "skip"])
-    # In a crontab % is a line break and in a unit file a specifier.
+    # In a crontab % is a line break; in a unit file it is a specifier, and $ a variable even inside quotes.
     crontab = f"{cron_fields(seconds)} {command.replace('%', chr(92) + '%')}"
-    unit_command = command.replace("%", "%%")
+    unit_command = command.replace("%", "%%").replace("$", "$$")
     service = f"[Unit]\nDescription=metaagent heartbeat\n\n[Service]\nType=oneshot\nExecStart={unit_command}\n"
     timer = (
         "[Unit]\nDescription=metaagent heartbeat\n\n"

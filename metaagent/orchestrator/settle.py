@@ -35,8 +35,13 @@ def settle(task: Task, attempt: Attempt, usage: Usage) -> Settlement:
     return Settlement(Status.ASSIGNED, attempt.reason, again=True)
 
 
+def broke_on_the_way(attempt: Attempt) -> bool:
+    """Whether the infrastructure ended the attempt: its last call of a model got no answer that could be judged."""
+    return attempt.artifact is None or bool(attempt.steps and attempt.steps[-1].error)
+
+
 def _inconclusive(task: Task, attempt: Attempt) -> Settlement:
-    if attempt.artifact is None:
+    if broke_on_the_way(attempt):
         return Settlement(Status.ASSIGNED, attempt.reason, again=True, broken=True)
     if not task.checks:
         return Settlement(Status.REVIEW, attempt.reason)

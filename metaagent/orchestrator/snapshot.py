@@ -11,9 +11,9 @@ from metaagent.config import Config
 from metaagent.errors import SpecificationError
 from metaagent.ledger import attempts, operations, tasks
 from metaagent.ledger.database import Ledger
-from metaagent.ledger.writer import Statement
 from metaagent.orchestrator.budget import Usage
-from metaagent.orchestrator.record import changes_seen
+from metaagent.orchestrator.plan import OPEN
+from metaagent.orchestrator.record import changes_seen, person_rows
 from metaagent.records import AgentState, Limits, Status, Task
 from metaagent.tasks.graph import find_cycle, unknown
 from metaagent.tasks.index import SpecIndex
@@ -43,7 +43,7 @@ def read_tasks(workspace: Workspace, ledger: Ledger, store: BoardStore, run_id: 
     Raises BoardError when the board may not be read as it stands.
     """
     seen = changes_seen(ledger, run_id)
-    busy = _busy(ledger, run_id)
+    busy = _busy(ledger)
     sync = store.sync()
     _note_person(ledger, sync, run_id)
     config = workspace.config
@@ -70,11 +70,15 @@ def default_limits(config: Config) -> Limits:
 
 
 def join_all(lines: Sequence[BoardTask], index: SpecIndex) -> tuple[tuple[Task, ...], dict[str, str]]:
-    """Every item of the board as a task; one whose specification does not hold is a bare task, and held."""
+    """Every item of the board as a task; one whose specification does not hold is a bare task, and held. Only open
+    tasks are joined with their specifications: nothing else is needed of the others."""
     joined: list[Task] = []
     held: dict[str, str] = {}
     for line in lines:
         if line.id is None:
+            continue
+        if line.status not in OPEN:
+            joined.append(Task(line.id, line.title, line.status, assignees=line.assignees))
             continue
         try:
             joined.append(join(line, index.get(line.id, line.attributes.get("spec")), index.limits))
@@ -84,22 +88,19 @@ def join_all(lines: Sequence[BoardTask], index: SpecIndex) -> tuple[tuple[Task, 
     return tuple(joined), held
 
 
-def _busy(ledger: Ledger, run_id: str | None) -> dict[str, str]:
-    """Tasks whose move by another, living run has not reached the board yet."""
-    pending = [one for one in operations.pending(ledger) if one.run_id != run_id and not one.abandoned]
-    ids = {operation["task_id"] for one in pending for operation in one.operations if operation.get("task_id")}
-    return dict.fromkeys(ids, "is being written by another run")
+def _busy(ledger: Ledger) -> dict[str, str]:
+    """Tasks that the board shows as they were: a move of them is durable, and has not reached the board yet. Another
+    run is about to write it, or an editor kept ``heal`` from writing what a crash left."""
+    return {
+        operation["task_id"]: "is not on the board yet as the ledger has it (its board write is under way or put off)"
+        for one in operations.pending(ledger)
+        for operation in one.operations
+        if operation.get("task_id")
+    }
 
 
 def _note_person(ledger: Ledger, sync: Sync, run_id: str | None) -> None:
-    now = ledger.now()
-    rows = [(change.task_id, change.field, change.old, change.new) for change in sync.person_changes]
-    batch: list[Statement] = tasks.person_batch(rows, now, run_id)
-    for change in sync.person_changes:
-        if change.field == "status" and change.new:
-            batch += tasks.status_batch(
-                change.task_id, change.old, change.new, "person", "on the board", now=now, run_id=run_id
-            )
+    batch = person_rows(sync.person_changes, ledger.now(), run_id)
     if batch:
         ledger.write(batch)
 
@@ -115,7 +116,7 @@ def _dependency_problems(ledger: Ledger, joined: tuple[Task, ...]) -> dict[str, 
         never = [other for other in missing if not tasks.status_changes(ledger, other)]
         if never:
             problems[task_id] = f"depends on {', '.join(never)}, which does not exist"
-    circle = find_cycle(depends)
-    if circle:
+    while circle := find_cycle(depends):
         problems |= dict.fromkeys(circle, f"is in a circle of dependencies: {' -> '.join(circle)}")
+        depends = {task_id: others for task_id, others in depends.items() if task_id not in circle}
     return problems

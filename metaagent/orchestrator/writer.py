@@ -72,6 +72,7 @@ class BoardWriter:
 
     async def flush(self) -> None:
         """Write everything that is waiting, however long an editor has to be waited for (the store bounds it)."""
+        await self._write()  # nothing may be waiting while a write is still going on
         while self._waiting:
             await self._write()
 
