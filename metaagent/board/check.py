@@ -134,8 +134,8 @@ def _headings(lines: list[bytes], base: Board | None, fixes: list[str]) -> list[
 
 
 def _first_of(board: Board, base: Board | None, status: Status) -> int | None:
-    """Where the tasks begin that stood below the lost heading: by now they are read as those of the section before it, or
-    as no tasks at all."""
+    """Where the tasks begin that stood below the lost heading: by now they are read as those of the section before it,
+    or as no tasks at all."""
     order = list(Status)
     before = [other for other in order[: order.index(status)] if other in board.sections]
     for index, line in enumerate(board.lines):

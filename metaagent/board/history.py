@@ -105,9 +105,13 @@ class Base:
     guessed: bool
 
 
-def find_base(history: History, latest: Version, stamp: str | None, data: bytes) -> Base:
-    """The version that the person who saved ``data`` had loaded."""
-    if stamp and root(latest.stamp) == stamp:
+def find_base(history: History, latest: Version, stamp: str | None, data: bytes, *, crossed: bool = False) -> Base:
+    """The version that the person who saved ``data`` had loaded.
+
+    A save with the stamp of the latest version goes on from it, so that what was typed and taken back is gone. Unless
+    saves ``crossed`` (one was found in a file of ours): then the latest one may be of another editor.
+    """
+    if stamp and root(latest.stamp) == stamp and not crossed:
         return Base(latest.data, False)
     recent = history.recent(CANDIDATES)
     named = [version.data for version in recent if stamp and root(version.stamp) == stamp]

@@ -31,6 +31,7 @@ class Intake:
     clock: Callable[[], datetime]
     name: str = "WORKING.md"
     latest: Version | None = None
+    crossed: bool = False
     changes: list[PersonChange] = field(default_factory=list)
     conflicts: list[Conflict] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -63,7 +64,7 @@ def take_in(intake: Intake, data: bytes) -> None:
     if latest is None:
         _first(intake, board, data)
         return
-    base = find_base(intake.history, latest, board.stamp, data)
+    base = find_base(intake.history, latest, board.stamp, data, crossed=intake.crossed)
     if base.data == data:
         return
     before = parse(base.data)

@@ -163,9 +163,10 @@ def _settled(path: Path) -> Late:
 
 
 def take_back(place: Place, late: Late) -> None:
-    """Undo an exchange: what was displaced becomes the board again (it cannot be merged, a person has to look)."""
-    if late.path.name.startswith(place.prefix) and place.exchanging and exchange(late.path, place.path):
-        late.path.unlink(missing_ok=True)
+    """Undo an exchange: what was displaced becomes the board again (it cannot be merged, a person has to look). What
+    now stands under the other name is our own text, or a save that came in between: ``leftovers`` tells them apart."""
+    if late.path.name.startswith(place.prefix) and place.exchanging:
+        exchange(late.path, place.path)
 
 
 def settle(place: Place, late: Late) -> None:
@@ -177,6 +178,14 @@ def settle(place: Place, late: Late) -> None:
         return
     except OSError:  # another file system: keep it beside the board
         late.path.rename(place.path.with_name(f".{place.path.name}.{kept.name}"))
+
+
+def set_aside(place: Place, late: Late) -> Path:
+    """Keep a text for the person to look at."""
+    kept = place.keep / f"board.rescued-{secrets.token_hex(4)}.md"
+    kept.write_bytes(late.data)
+    late.path.unlink(missing_ok=True)
+    return kept
 
 
 def _old_name(place: Place, size: int, mtime: int) -> Path:
@@ -194,7 +203,7 @@ def leftovers(place: Place) -> Iterator[Late]:
     for path in sorted(folder.glob(f"{place.prefix}*")):
         kind, _, rest = path.name.removeprefix(place.prefix).partition("-")
         look = _look(path) if kind == "swap" else None
-        if look is not None and look.data and _digest(look.data) != rest.partition("-")[0]:
+        if look is not None and look.data.strip() and _digest(look.data) != rest.partition("-")[0]:
             yield look
         else:
             path.unlink(missing_ok=True)

@@ -201,15 +201,30 @@ def _attempt(store: BoardStore, intake: Intake, operations: list[Operation], pos
     with _locked(store):
         place = store._place
         intake.latest = store.history.latest()
+        if intake.latest is not None:
+            _take_leftovers(place, intake)
         disk = _read(store, place, intake.latest)
         take_in(intake, disk)
-        for late in files.leftovers(place):
-            take_in(intake, late.data)
-            files.settle(place, late)
         written = Written(postponed=postponed)
         if postponed is None:
             written = _bring(store, place, intake, operations, disk)
         return _finished(store, intake, written, disk)
+
+
+def _take_leftovers(place: Place, intake: Intake) -> None:
+    """What arrived in files of ours is older than what is on the board now, so it is taken in first: the other way
+    round, lines that it does not have yet would look deleted. What cannot be merged is set aside: it must not block.
+    """
+    for late in files.leftovers(place):
+        try:
+            take_in(intake, late.data)
+        except (BoardSuspectError, BoardUnreadableError):
+            if not _just_saved(late.path):
+                kept = files.set_aside(place, late)
+                intake.notes.append(f"a save that could not be merged is kept as {kept}")
+        else:
+            intake.crossed = True
+            files.settle(place, late)
 
 
 def _bring(store: BoardStore, place: Place, intake: Intake, operations: list[Operation], disk: bytes) -> Written:

@@ -361,6 +361,25 @@ def test_a_left_over_temporary_file_is_read_as_a_persons_text(store: BoardStore)
     assert not half.exists()
 
 
+def test_a_left_over_is_older_than_the_board(store: BoardStore) -> None:
+    """Killed after an exchange; the person typed on in the same buffer. What the older save lacks is not deleted."""
+    first = store.path.read_text().replace("My own notes.\n", "My own notes.\n" + "".join(f"l{n}\n" for n in range(9)))
+    store.commit([MOVE])
+    save(store.path.with_name(".WORKING.md.metaagent-swap-0123456789abcdef-00"), first)
+    save(store.path, first.replace("l8\n", "l8\nlast\n"))
+    store.sync()
+    assert "l8\nlast\n" in store.path.read_text()
+
+
+def test_a_left_over_that_cannot_be_merged_is_set_aside(store: BoardStore) -> None:
+    save(store.path.with_name(".WORKING.md.metaagent-swap-0123456789abcdef-00"), "half of a bo")
+    (note,) = store.sync().notes
+    (kept,) = store.lock_path.parent.glob("board.rescued-*")
+    assert str(kept) in note
+    assert kept.read_text() == "half of a bo"
+    assert store.sync().notes == ()
+
+
 def test_our_own_left_over_text_is_only_removed(store: BoardStore) -> None:
     from hashlib import sha256
 
