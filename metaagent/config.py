@@ -203,7 +203,10 @@ def parse_config(text: str, *, where: str, environment: Mapping[str, str] = os.e
         raise ConfigError(f"{where}:1: must be a mapping of settings", mend="metaagent config edit")
     override = environment.get(BACKEND_VARIABLE)
     if override:
-        values = {**values, "backend": override}
+        try:
+            values = {**values, "backend": _checked_backend(override)}
+        except ValueError as error:
+            raise ConfigError(f"{BACKEND_VARIABLE}: {error}", mend=f"unset {BACKEND_VARIABLE}") from error
     try:
         return Config.model_validate(values)
     except ValidationError as error:

@@ -87,7 +87,8 @@ def closing_line(summary: Summary) -> str:
     cost = (
         f"{summary.calls} model calls, {summary.tokens} tokens, {summary.seconds:.1f} s, model busy {summary.busy:.0%}"
     )
-    lines = [f"{summary.tasks} tasks: {', '.join(counts)}; {cost}"]
+    tasks = "1 task" if summary.tasks == 1 else f"{summary.tasks} tasks"
+    lines = [f"{tasks}: {', '.join(counts)}; {cost}"]
     if summary.results:
         lines.append(f"artifacts: {summary.artifacts}")
     lines.append(f"next: {_next_step(summary)}")
@@ -98,4 +99,4 @@ def _next_step(summary: Summary) -> str:
     failed = next((result for result in summary.results if result.outcome is not Outcome.PASS), None)
     if failed:
         return f"metaagent task why {failed.task_id}"
-    return "metaagent evaluate" if summary.results else "metaagent task add 'something to do'"
+    return "metaagent evaluate" if summary.results else "metaagent status"
