@@ -165,28 +165,34 @@ def _event_row(event: ErrorEvent, now: str, run_id: str | None) -> tuple[Any, ..
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What runs have used up on a task. Interrupted attempts are not counted as attempts, but their cost is."""
+    """What runs have used up on a task since a person last said retry, which grants its limits anew. Interrupted
+    attempts are not counted as attempts, but their cost is. ``number`` is that of the latest attempt ever."""
 
     attempts: int = 0
     seconds: float = 0.0
     tokens: int = 0
     cost: float = 0.0
+    number: int = 0
 
 
 _USAGE = """
-    SELECT a.task_id, sum(o.outcome <> 'interrupted'), sum(o.seconds), sum(o.prompt_tokens + o.reply_tokens),
-           sum(o.cost)
-    FROM attempts a JOIN outcomes o ON o.attempt_id = a.id WHERE a.purpose = 'run' {where} GROUP BY a.task_id"""
+    SELECT a.task_id, sum(o.outcome <> 'interrupted' AND {fresh}), sum(o.seconds * {fresh}),
+           sum((o.prompt_tokens + o.reply_tokens) * {fresh}), sum(o.cost * {fresh}), max(a.number)
+    FROM attempts a JOIN outcomes o ON o.attempt_id = a.id
+    LEFT JOIN (SELECT task_id, max(id) AS at FROM decisions WHERE decision = 'retry' GROUP BY task_id) r
+           ON r.task_id = a.task_id
+    WHERE a.purpose = 'run' {where} GROUP BY a.task_id"""
+_FRESH = "(r.at IS NULL OR a.id > r.at)"
 
 
 def usage(ledger: Ledger, task_ids: Sequence[str] | None = None) -> dict[str, Usage]:
     """By task; a task that no run has tried is not in it. ``None`` for all tasks."""
     if task_ids is None:
-        rows = ledger.query(_USAGE.format(where=""))
+        rows = ledger.query(_USAGE.format(where="", fresh=_FRESH))
     else:
         where = "AND a.task_id IN (SELECT value FROM json_each(?))"
-        rows = ledger.query(_USAGE.format(where=where), (_json_list(task_ids),))
-    return {row[0]: Usage(row[1], row[2], row[3], row[4]) for row in rows}
+        rows = ledger.query(_USAGE.format(where=where, fresh=_FRESH), (_json_list(task_ids),))
+    return {row[0]: Usage(row[1], row[2], row[3], row[4], row[5]) for row in rows}
 
 
 def history(ledger: Ledger) -> dict[tuple[str, str | None], tuple[int, int]]:
