@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from metaagent.errors import BoardUnreadableError
 
 if TYPE_CHECKING:
-    from metaagent.board.parse import Span
+    from metaagent.board.scan import Span
 
 
 class Problem(NamedTuple):
