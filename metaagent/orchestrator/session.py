@@ -15,19 +15,18 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
 from metaagent.agents.roster import find_agent
-from metaagent.board.edit import Move, SetAgent
-from metaagent.board.store import PersonChange
+from metaagent.board.edit import SetAgent
+from metaagent.board.store import BoardStore, PersonChange
 from metaagent.config import seconds_of
 from metaagent.errors import InterruptedRunError, MetaagentError, NotFoundError
 from metaagent.inference.gateway import Gateway
 from metaagent.inference.select import open_backend
-from metaagent.ledger import claims, protocols, replies, runs, tasks
+from metaagent.ledger import claims, protocols, replies, runs
 from metaagent.ledger.database import Ledger
-from metaagent.ledger.times import to_text
 from metaagent.orchestrator import record
 from metaagent.orchestrator.advisers import Advisers
 from metaagent.orchestrator.budget import Usage, used_up
-from metaagent.orchestrator.carry import carry_out, intend
+from metaagent.orchestrator.carry import carry_out, give_back, intend
 from metaagent.orchestrator.crew import muster
 from metaagent.orchestrator.events import Notice, Observer, Planned, Summary
 from metaagent.orchestrator.heal import heal
@@ -68,10 +67,7 @@ async def _run_recorded(
     workspace: Workspace, options: RunOptions, observe: Observer, ledger: Ledger, run_id: str
 ) -> Summary:
     store = workspace.open_board(ledger)
-    healed = heal(ledger, store, datetime.now(UTC), run_id, workspace.state_dir / "heal.lock")
-    if healed:
-        observe(Notice(f"healed {healed.attempts} interrupted attempts and {healed.intents} unfinished board writes"))
-    snapshot = read_tasks(workspace, ledger, store, run_id)
+    snapshot = _read(workspace, ledger, store, run_id, observe)
     check_wanted(options, snapshot)
     crew = muster(workspace.config, ledger, snapshot.agents)
     if options.agent:
@@ -101,6 +97,16 @@ async def _run_recorded(
         await gateway.close()
 
 
+def _read(workspace: Workspace, ledger: Ledger, store: BoardStore, run_id: str, observe: Observer) -> Snapshot:
+    """The board, after what dead runs left was put right."""
+    healed = heal(ledger, store, datetime.now(UTC), run_id, workspace.state_dir / "heal.lock")
+    if healed:
+        observe(Notice(f"healed {healed.attempts} interrupted attempts and {healed.intents} unfinished board writes"))
+    if healed.postponed:
+        observe(Notice(healed.postponed, urgent=True))
+    return read_tasks(workspace, ledger, store, run_id)
+
+
 def check_wanted(options: RunOptions, snapshot: Snapshot) -> None:
     """Raises NotFoundError for a task that was asked for and is not on the board."""
     known = {task.id for task in snapshot.tasks}
@@ -119,9 +125,9 @@ async def _work_through(session: Session, snapshot: Snapshot) -> Summary:
                 await _drain(session, writing)
                 if not session.open():
                     break
-                await session.writer.flush()
-                snapshot = read_tasks(session.workspace, session.ledger, session.writer.store, session.run_id)
+                snapshot = await _read_again(session)
         finally:
+            await _give_up(session)
             keeping.cancel()
             await _end_writing(session, writing)
     if session.failure is not None and not session.results:
@@ -129,6 +135,21 @@ async def _work_through(session: Session, snapshot: Snapshot) -> Summary:
     if session.failure is not None:
         session.observe(Notice(f"error: {session.failure.message}", urgent=True))
     return _summarise(session)
+
+
+async def _read_again(session: Session) -> Snapshot:
+    """The board after all of ours is on it. What a person saved while the last write went on is in what is read."""
+    await _show_idle(session)
+    await session.writer.flush()
+    writer = session.writer
+    return _read(session.workspace, session.ledger, writer.store, session.run_id, session.observe)
+
+
+async def _give_up(session: Session) -> None:
+    """Where the run itself failed: no attempt goes on without it."""
+    for task in session.running:
+        task.cancel()
+    await asyncio.gather(*session.running, return_exceptions=True)
 
 
 def _enqueue(session: Session, snapshot: Snapshot) -> bool:
@@ -164,7 +185,8 @@ async def _drain(session: Session, writing: asyncio.Task[None]) -> None:
             await _start_some(session, session.jobs - len(session.running))
         if not session.running:
             return
-        await asyncio.wait({*session.running, writing}, return_when=asyncio.FIRST_COMPLETED)
+        waited = session.running if writing.done() else {*session.running, writing}
+        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
         for task in [task for task in session.running if task.done()]:
             session.running.discard(task)
             task.result()
@@ -186,24 +208,32 @@ async def _start_some(session: Session, room: int) -> None:
         if room <= 0:
             session.full = f"the limit of {session.options.limit} attempts is reached"
             return
-    candidates = [found for task in session.queue.take(room) if (found := _candidate(session, task))]
+    taken = session.queue.take(room)
+    candidates = [found for task in taken if (found := await _candidate(session, task))]
     if not candidates:
         return
     work = record.begin(session.ledger, session.run_id, candidates, session.seen, session.now(), session.lease)
     begun: list[Begun] = await asyncio.wrap_future(session.ledger.submit(work))
+    session.ledger.known.update((one.candidate.task.id, one.candidate.task.hash) for one in begun)
     session.started += len(begun)
+    for candidate in candidates:
+        session.crew.load[candidate.agent.id] -= 1
     for one in begun:
+        session.crew.load[one.candidate.agent.id] += 1
         session.writer.put(one.intent)
-        session.running.add(asyncio.create_task(carry_out(session, one)))
+        if session.stopped:
+            await give_back(session, one, session.stopped)
+        else:
+            session.running.add(asyncio.create_task(carry_out(session, one)))
 
 
-def _candidate(session: Session, task: Task) -> Candidate | None:
+async def _candidate(session: Session, task: Task) -> Candidate | None:
     """The task with its agent and protocol; None, and said why, where nobody may do it or its limits are used up."""
     session.tried.add(task.id)
     usage = session.usage.get(task.id, Usage())
     over = used_up(task.limits, usage)
     if over:
-        _to_review(session, task, over)
+        await _to_review(session, task, over)
         return None
     agent = session.crew.choose(task, session.options.agent)
     if agent is None:
@@ -221,22 +251,18 @@ def _protocol(session: Session, domain: str | None, model: str) -> Protocol:
     return session.active_protocols[key]
 
 
-def _to_review(session: Session, task: Task, reason: str) -> None:
+async def _to_review(session: Session, task: Task, reason: str) -> None:
     """A task that may not be tried again goes to a person."""
-    now = session.now()
-    intent, statements = record.intend([Move(task.id, task.status, Status.REVIEW)], now, session.run_id)
-    moved = tasks.status_batch(
-        task.id, task.status, Status.REVIEW, "run", reason, now=to_text(now), run_id=session.run_id
-    )
-    session.ledger.post([*statements, *moved])
-    session.writer.put(intent)
-    session.observe(Notice(f"{task.id} -> REVIEW: {reason}"))
+    work = record.review(session.run_id, task, reason, session.seen, session.now())
+    intent = await asyncio.wrap_future(session.ledger.submit(work))
+    if intent is not None:
+        session.writer.put(intent)
+        session.observe(Notice(f"{task.id} -> REVIEW: {reason}"))
 
 
 def _person_changed(session: Session, changes: Sequence[PersonChange]) -> None:
     """A person edited the board while we worked: note it, and leave alone what is no longer open."""
-    rows = [(change.task_id, change.field, change.old, change.new) for change in changes]
-    session.ledger.post(tasks.person_batch(rows, session.ledger.now(), session.run_id))
+    session.ledger.post(record.person_rows(changes, session.ledger.now(), session.run_id))
     for change in changes:
         if change.field == "status":
             session.queue.drop(change.task_id)
@@ -258,16 +284,29 @@ async def _keep_leases(session: Session) -> None:
             session.ledger.post(claims.renew_batch(session.run_id, session.now(), session.lease))
 
 
+async def _end_attempts(session: Session) -> None:
+    """Whatever ended the run, no attempt outlives it: what still runs is given back."""
+    for task in session.running:
+        task.cancel()
+    if session.running:
+        await asyncio.wait(session.running)
+
+
 async def _end_writing(session: Session, writing: asyncio.Task[None]) -> None:
     """Show the agents as idle, and let the board writer finish. What it cannot write is healed by the next start."""
-    if session.active:
-        idle = [SetAgent(agent_id, AgentState.IDLE) for agent_id in sorted(session.active)]
-        await intend(session, idle)
+    await _show_idle(session)
     session.writer.close()
     await asyncio.wait({writing})
     failure = _failure_of(writing)
     if failure is not None:
         session.stop("the board cannot be written", failure)
+
+
+async def _show_idle(session: Session) -> None:
+    if session.active:
+        idle = [SetAgent(agent_id, AgentState.IDLE) for agent_id in sorted(session.active)]
+        session.active.clear()
+        await intend(session, idle)
 
 
 @contextlib.contextmanager
@@ -280,17 +319,18 @@ def _signals(session: Session) -> Iterator[None]:
         session.observe(Notice("stopping: what is finished is kept ...", urgent=True))
         session.interrupt()
 
-    handled = [signal.SIGINT, signal.SIGTERM]
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        for number in handled:
+        for number in before:
             loop.add_signal_handler(number, once, number)
     except (NotImplementedError, RuntimeError, ValueError):
-        handled = []  # not the main thread, or a platform without them: the caller's handlers stay
+        before = {}  # not the main thread, or a platform without them: the caller's handlers stay
     try:
         yield
     finally:
-        for number in handled:
+        for number, handler in before.items():
             loop.remove_signal_handler(number)
+            signal.signal(number, handler)
 
 
 def _summarise(session: Session) -> Summary:
