@@ -134,7 +134,7 @@ def add_tasks(
     from metaagent.tasks.intake import read_intake, read_title
     from metaagent.tasks.sheet import decode
 
-    decoded = decode(text, "standard input")
+    decoded = decode(text, "standard input" if many else "the title")
     new = read_intake(decoded.splitlines()) if many else (read_title(decoded),)
     if not new:
         raise UsageError("no line with a task on standard input", mend='metaagent task add "What is to be done"')

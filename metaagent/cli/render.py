@@ -60,6 +60,9 @@ class Table:
 
 Renderable = str | Table
 
+_LAST = 20
+"""Columns that the last cell of a row keeps on a narrow terminal."""
+
 
 def cell(value: object) -> str:
     """One cell: nothing for None, local-free UTC times to the second, lists joined by commas."""
@@ -143,12 +146,14 @@ def _rich_table(table: Table) -> None:
     drawn = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     columns = [_column(column) for column in table.columns]
     for index, column in enumerate(columns):
-        last = index == len(columns) - 1
+        first, last = index == 0, index == len(columns) - 1
+        longest = max(width(cell(row[index])) for row in table.rows)
         drawn.add_column(
             column.name.upper(),
             justify="right" if column.right else "left",
             overflow="fold" if last else "ellipsis",
             no_wrap=not last,
+            min_width=longest if first else min(longest, _LAST) if last else None,  # ids stay whole, titles readable
         )
     for row in table.rows:
         texts = [cell(value) for value in row]

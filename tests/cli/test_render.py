@@ -85,6 +85,13 @@ def test_a_terminal_gets_colour_within_its_columns(drawn: Callable[[Table], str]
     assert all(len(_without_colour(line)) <= 40 for line in lines)
 
 
+def test_a_narrow_terminal_keeps_ids_whole_and_titles_readable(drawn: Callable[[Table], str]) -> None:
+    table = Table(["id", "status", "agent", "title"], [("TASK-001", "IN_PROGRESS", "agent:executor:main", "x" * 60)])
+    line = _without_colour(drawn(table)).splitlines()[1]
+    assert line.startswith("TASK-001 ")
+    assert "x" * 15 in line
+
+
 def test_no_color_is_honoured_on_a_terminal(drawn: Callable[[Table], str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     assert "\x1b[32m" not in drawn(Table([Column("status", paint={"DONE": "green"})], [("DONE",)]))
