@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from metaagent.errors import StorageError
 from metaagent.records import Attempt, Task
 from metaagent.workspace import Workspace
 
@@ -20,14 +21,21 @@ def artifact_name(task: Task) -> str:
 
 
 def store_artifact(workspace: Workspace, task: Task, attempt: Attempt) -> Path | None:
-    """Write what the attempt produced, and return where; None where it produced nothing."""
+    """Write what the attempt produced, and return where; None where it produced nothing. Raises StorageError."""
     if attempt.artifact is None:
         return None
     path = workspace.artifacts_dir / f"{attempt.id}-{artifact_name(task)}"
     data = attempt.artifact.encode("utf-8", "backslashreplace")
     try:
+        _write(path, data)
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror}", mend="free space, then repeat") from error
+    return path
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
         path.write_bytes(data)
     except FileNotFoundError:
-        workspace.artifacts_dir.mkdir(parents=True)
+        path.parent.mkdir(parents=True)
         path.write_bytes(data)
-    return path

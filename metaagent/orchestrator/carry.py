@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,12 +13,13 @@ from metaagent.errors import BackendUnreachableError, MetaagentError
 from metaagent.ledger import attempts, comments
 from metaagent.ledger.times import to_text
 from metaagent.ledger.ulid import new_ulid
+from metaagent.ledger.writer import Statement
 from metaagent.orchestrator import record
 from metaagent.orchestrator.advisers import Said
 from metaagent.orchestrator.artifacts import store_artifact
 from metaagent.orchestrator.attempt import Assignment, Hands, attempt
 from metaagent.orchestrator.budget import Usage
-from metaagent.orchestrator.events import Result, Started
+from metaagent.orchestrator.events import Notice, Result, Started
 from metaagent.orchestrator.judging import judge_with
 from metaagent.orchestrator.record import Begun
 from metaagent.orchestrator.settle import Settlement, settle
@@ -39,15 +40,24 @@ async def carry_out(session: Session, begun: Begun) -> None:
         prepared, prior = await _prepare(session, begun)
         made = await attempt(_assignment(session, begun, prepared, len(prior) + 1), _hands(session))
         said = await _advice(session, begun, made, prior)
-        await asyncio.shield(_finish(session, begun, made, said))
+        await _uncancelled(_finish(session, begun, made, said))
     except asyncio.CancelledError:
-        await _give_back(session, begun, "interrupted")
+        await give_back(session, begun, "interrupted")
     except MetaagentError as error:
-        await _give_back(session, begun, error.message)
         session.stop(error.message, error)
+        await give_back(session, begun, error.message)
     finally:
         session.crew.load[agent.id] -= 1
         session.steps.pop(begun.attempt_id, None)
+
+
+async def _uncancelled(work: Coroutine[None, None, None]) -> None:
+    """A result that is there is kept: an interruption that comes while it is written waits for that."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
 
 
 async def _prepare(session: Session, begun: Begun) -> tuple[Task, list[Step]]:
@@ -135,17 +145,16 @@ async def _finish(session: Session, begun: Begun, made: Attempt, said: Sequence[
         statements += comments.record_batch(
             task.id, begun.attempt_id, one.agent_id, one.role, one.body, now=now, run_id=session.run_id
         )
-    batch = [*session.steps.pop(begun.attempt_id, []), *statements]
-    await asyncio.wrap_future(session.ledger.submit(batch))
+    if not await _write_end(session, begun, statements):
+        return
     session.writer.put(intent)
-    session.spent = session.spent.plus(_usage_of(made))
     _report(session, begun, made, settlement, path)
     _follow_up(session, task, made, settlement)
 
 
 def _usage_of(made: Attempt) -> Usage:
     seconds = (made.ended - made.started).total_seconds()
-    counted = 0 if made.outcome is Outcome.INCONCLUSIVE and made.artifact is None else 1
+    counted = 0 if made.outcome is Outcome.INCONCLUSIVE and made.artifact is None else 1  # as `used_before` counts
     return Usage(counted, seconds, made.prompt_tokens + made.reply_tokens, made.calls, made.cost)
 
 
@@ -186,12 +195,22 @@ def _follow_up(session: Session, task: Task, made: Attempt, settlement: Settleme
         session.tried.discard(task.id)
 
 
-async def _give_back(session: Session, begun: Begun, reason: str) -> None:
+async def _write_end(session: Session, begun: Begun, statements: Sequence[Statement]) -> bool:
+    """The attempt's last steps and its end, durable; False where another run has taken the task over meanwhile."""
+    task_id = begun.candidate.task.id
+    steps = session.steps.pop(begun.attempt_id, [])
+    work = record.fenced(task_id, begun.attempt_id, statements, always=steps)
+    ours: bool = await asyncio.wrap_future(session.ledger.submit(work))
+    if not ours:
+        session.observe(Notice(f"{task_id}: its lease ran out and another run took it over; void", urgent=True))
+    return ours
+
+
+async def give_back(session: Session, begun: Begun, reason: str) -> None:
     """The attempt ends as interrupted and the task goes back where it came from."""
     intent, statements = record.interrupt(begun, session.now(), session.run_id, reason)
-    batch = [*session.steps.pop(begun.attempt_id, []), *statements]
-    await asyncio.wrap_future(session.ledger.submit(batch))
-    session.writer.put(intent)
+    if await _write_end(session, begun, statements):
+        session.writer.put(intent)
 
 
 async def intend(session: Session, changes: Sequence[Operation]) -> None:

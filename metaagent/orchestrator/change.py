@@ -13,8 +13,7 @@ from metaagent.ledger.database import Ledger
 from metaagent.ledger.times import to_text
 from metaagent.ledger.writer import Statement
 from metaagent.orchestrator.heal import Healed, heal
-from metaagent.orchestrator.record import intend
-from metaagent.orchestrator.writer import conflict_batch
+from metaagent.orchestrator.record import conflict_batch, intend, person_rows
 from metaagent.workspace import Workspace
 
 
@@ -73,7 +72,7 @@ def _close(ledger: Ledger, intent_id: str, written: Written, run_id: str) -> Non
     now = ledger.now()
     batch = operations.done_batch([intent_id], written.stamp, now=now, run_id=run_id)
     batch += conflict_batch(written.conflicts, now, run_id)
-    batch += person_facts(written, now, run_id)
+    batch += person_rows(written.person_changes, now, run_id)
     ledger.write(batch)
     if written.conflicts:
         listed = "; ".join(str(conflict) for conflict in written.conflicts)

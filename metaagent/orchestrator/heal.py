@@ -6,6 +6,7 @@ intents that never reached the board are applied now. Every step may be repeated
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,26 +14,31 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from metaagent.board.edit import Move, Operation, fold, from_json
-from metaagent.board.store import BoardStore
+from metaagent.board.edit import Move, Operation, from_json
+from metaagent.board.parse import Board
+from metaagent.board.store import BoardStore, Written
 from metaagent.ledger import attempts, claims, operations, tasks
 from metaagent.ledger.database import Ledger, Row
 from metaagent.ledger.operations import Pending
 from metaagent.ledger.times import to_text
-from metaagent.ledger.writer import Statement
-from metaagent.orchestrator.record import intend
+from metaagent.ledger.writer import Statement, run_batch
+from metaagent.orchestrator.record import conflict_batch, intend, person_rows
 from metaagent.records import Purpose, Status
 
 _ORIGIN = "SELECT from_status FROM status_changes WHERE task_id = ? AND to_status = ? ORDER BY id DESC LIMIT 1"
+_ENDED = "SELECT 1 FROM outcomes WHERE attempt_id = ?"
+_RELEASE = "DELETE FROM claims WHERE task_id = ? AND attempt_id = ?"
 _REASON = "interrupted: the run that made it ended early"
 
 
 @dataclass(frozen=True, slots=True)
 class Healed:
-    """How many attempts were found interrupted, and how many intents reached the board only now."""
+    """How many attempts were found interrupted, and how many intents reached the board only now. ``postponed``: why the
+    board could not be written yet; the intents then wait in the ledger."""
 
     attempts: int = 0
     intents: int = 0
+    postponed: str | None = None
 
     def __bool__(self) -> bool:
         return bool(self.attempts or self.intents)
@@ -48,8 +54,8 @@ def heal(ledger: Ledger, store: BoardStore, now: datetime, run_id: str | None, l
     with FileLock(lock_path):
         interrupted = _interrupt(ledger, now, run_id)
         left = [pending for pending in operations.pending(ledger) if pending.abandoned or pending.run_id == run_id]
-        _apply(ledger, store, left, now, run_id)
-        return Healed(interrupted, len(left))
+        postponed = _apply(ledger, store, left, now, run_id) if left else None
+        return Healed(interrupted, 0 if postponed else len(left), postponed)
 
 
 def _anything(ledger: Ledger, now: datetime) -> bool:
@@ -62,37 +68,67 @@ def _anything(ledger: Ledger, now: datetime) -> bool:
 
 def _interrupt(ledger: Ledger, now: datetime, run_id: str | None) -> int:
     """One transaction: outcomes, status changes, released claims, and the intent to move the tasks back."""
-    rows = attempts.unfinished(ledger, now)
-    batch: list[Statement] = attempts.interrupt_batch([row["id"] for row in rows], now, run_id, _REASON)
-    back: list[Operation] = []
-    for row in rows:
-        if row["purpose"] == Purpose.RUN:
-            origin = _origin(ledger, row)
-            back.append(Move(row["task_id"], Status.IN_PROGRESS, origin))
-            batch += tasks.status_batch(
-                row["task_id"], Status.IN_PROGRESS, origin, "run", _REASON, now=to_text(now), run_id=run_id
-            )
-    stale = [claim.task_id for claim in claims.stale(ledger, now)]
-    if stale:
-        batch += claims.release_batch(stale)
-    if back:
-        batch += intend(back, now, run_id)[1]
-    if batch:
-        ledger.write(batch)
-    return len(rows)
+    rows, stale = attempts.unfinished(ledger, now), claims.stale(ledger, now)
+
+    def work(cursor: sqlite3.Cursor) -> int:
+        left = [row for row in rows if not cursor.execute(_ENDED, (row["id"],)).fetchone()]
+        batch: list[Statement] = attempts.interrupt_batch([row["id"] for row in left], now, run_id, _REASON)
+        back: list[Operation] = []
+        for row in left:
+            if row["purpose"] == Purpose.RUN:
+                origin = _origin(cursor, row)
+                back.append(Move(row["task_id"], Status.IN_PROGRESS, origin))
+                batch += tasks.status_batch(
+                    row["task_id"], Status.IN_PROGRESS, origin, "run", _REASON, now=to_text(now), run_id=run_id
+                )
+        batch.append((_RELEASE, [(claim.task_id, claim.attempt_id) for claim in stale]))
+        if back:
+            batch += intend(back, now, run_id)[1]
+        run_batch(cursor, batch)
+        return len(left)
+
+    return int(ledger.write(work)) if rows or stale else 0
 
 
-def _origin(ledger: Ledger, row: Row) -> Status:
-    found = ledger.one(_ORIGIN, (row["task_id"], Status.IN_PROGRESS))
+def _origin(cursor: sqlite3.Cursor, row: Row) -> Status:
+    found = cursor.execute(_ORIGIN, (row["task_id"], Status.IN_PROGRESS)).fetchone()
     return Status(found[0]) if found and found[0] else Status.INBOX
 
 
-def _apply(ledger: Ledger, store: BoardStore, left: Sequence[Pending], now: datetime, run_id: str | None) -> None:
-    changes = fold([from_json(operation) for pending in left for operation in pending.operations])
-    if not left:
-        return
-    written = store.commit(changes)
+def _apply(ledger: Ledger, store: BoardStore, left: Sequence[Pending], now: datetime, run_id: str | None) -> str | None:
+    """Bring the intents to the board; why not, where an editor has it open. A person's edits are noted on the way."""
+    changes = [from_json(operation) for pending in left for operation in pending.operations]
+    found = store.sync()
+    _note_person(ledger, found, run_id)
+    if found.postponed:
+        return found.postponed
+    written = store.commit(outstanding(found.board, changes))
+    _note_person(ledger, written, run_id)
     if written.postponed:
-        return
-    ids = [pending.id for pending in left]
-    ledger.write(operations.done_batch(ids, written.stamp, now=to_text(now), run_id=run_id))
+        return written.postponed
+    rows = operations.done_batch([pending.id for pending in left], written.stamp, now=to_text(now), run_id=run_id)
+    rows += conflict_batch(written.conflicts, to_text(now), run_id)
+    ledger.write(rows)
+    return None
+
+
+def outstanding(board: Board, changes: Sequence[Operation]) -> list[Operation]:
+    """The operations that a board lacks. A crash may have come after the first moves of a task were written: what led
+    to where the task is now is left out, so that the rest expects it there."""
+    done: dict[str, int] = {}
+    for index, change in enumerate(changes):
+        if isinstance(change, Move):
+            task = board.by_id.get(change.task_id)
+            if task is not None and task.status is change.to:
+                done[change.task_id] = index
+    return [
+        change
+        for index, change in enumerate(changes)
+        if not (isinstance(change, Move) and index <= done.get(change.task_id, -1))
+    ]
+
+
+def _note_person(ledger: Ledger, written: Written, run_id: str | None) -> None:
+    rows = person_rows(written.person_changes, ledger.now(), run_id)
+    if rows:
+        ledger.write(rows)

@@ -78,8 +78,8 @@ class Queue:
         return task_id in self._tasks
 
     def add(self, ready: Iterable[Task], waiting: Mapping[str, tuple[str, ...]], by_id: Mapping[str, Task]) -> None:
-        """Take over what a plan found. Ready tasks that are already here keep their place; what waited and waits no more
-        (another run, or a person, finished what it waited for) enters; ``by_id`` is in the board's order."""
+        """Take over what a plan found. Ready tasks that are already here keep their place; what waits no more (another
+        run, or a person, finished what it waited for) enters; ``by_id`` is in the board's order."""
         for task_id in by_id:
             self._positions.setdefault(task_id, len(self._positions))
         for task in ready:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from metaagent.board.edit import Activity, Assign, Move, Operation, to_json
-from metaagent.board.store import PersonChange
-from metaagent.ledger import attempts, claims, operations, tasks
+from metaagent.board.store import Conflict, PersonChange
+from metaagent.ledger import attempts, claims, conflicts, operations, tasks
 from metaagent.ledger.claims import Claim
 from metaagent.ledger.database import Ledger
 from metaagent.ledger.times import to_text
@@ -100,9 +100,7 @@ def review(
         if cursor.execute(_CLAIMED, (task.id,)).fetchone() or not _unchanged(cursor, run_id, task.id, seen):
             return None
         intent, statements = intend([Move(task.id, task.status, Status.REVIEW)], now, run_id)
-        moved = tasks.status_batch(
-            task.id, task.status, Status.REVIEW, "run", reason, now=to_text(now), run_id=run_id
-        )
+        moved = tasks.status_batch(task.id, task.status, Status.REVIEW, "run", reason, now=to_text(now), run_id=run_id)
         run_batch(cursor, [*statements, *moved])
         return intent
 
@@ -123,6 +121,17 @@ def fenced(
         return ours
 
     return work
+
+
+def conflict_batch(found: Sequence[Conflict], now: str, run_id: str | None) -> list[Statement]:
+    """Conflicts between a person and the tool as rows; the person's value stands."""
+    return [
+        statement
+        for one in found
+        for statement in conflicts.record_batch(
+            one.task_id, one.field, None, one.wanted, one.found, "person", now=now, run_id=run_id
+        )
+    ]
 
 
 def person_rows(changes: Iterable[PersonChange], now: str, run_id: str | None) -> list[Statement]:

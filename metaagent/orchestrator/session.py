@@ -284,14 +284,6 @@ async def _keep_leases(session: Session) -> None:
             session.ledger.post(claims.renew_batch(session.run_id, session.now(), session.lease))
 
 
-async def _end_attempts(session: Session) -> None:
-    """Whatever ended the run, no attempt outlives it: what still runs is given back."""
-    for task in session.running:
-        task.cancel()
-    if session.running:
-        await asyncio.wait(session.running)
-
-
 async def _end_writing(session: Session, writing: asyncio.Task[None]) -> None:
     """Show the agents as idle, and let the board writer finish. What it cannot write is healed by the next start."""
     await _show_idle(session)

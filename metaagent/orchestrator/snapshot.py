@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from metaagent.board.parse import BoardAgent, BoardTask
+from metaagent.board.parse import BoardTask
+from metaagent.board.scan import BoardAgent
 from metaagent.board.store import BoardStore, Sync
 from metaagent.config import Config
 from metaagent.errors import SpecificationError
@@ -21,6 +22,9 @@ from metaagent.tasks.join import join
 from metaagent.workspace import Workspace
 
 _STATES = frozenset(AgentState)
+_BROKEN = """
+    SELECT a.task_id, count(*) FROM attempts a JOIN outcomes o ON o.attempt_id = a.id
+    WHERE a.purpose = 'run' AND o.outcome = 'inconclusive' AND o.artifact IS NULL GROUP BY a.task_id"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +63,14 @@ def board_states(agents: Iterable[BoardAgent]) -> dict[str, AgentState]:
 
 
 def used_before(ledger: Ledger) -> dict[str, Usage]:
-    """What earlier attempts used up, by task."""
+    """What earlier attempts used up, by task. An attempt that infrastructure ended before there was anything to judge
+    does not count against the limit of attempts; what it cost does."""
     found = attempts.usage(ledger)
-    return {task_id: Usage(one.attempts, one.seconds, one.tokens, 0, one.cost) for task_id, one in found.items()}
+    broken = {row[0]: row[1] for row in ledger.query(_BROKEN)}
+    return {
+        task_id: Usage(one.attempts - broken.get(task_id, 0), one.seconds, one.tokens, 0, one.cost)
+        for task_id, one in found.items()
+    }
 
 
 def default_limits(config: Config) -> Limits:

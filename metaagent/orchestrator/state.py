@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from metaagent.errors import MetaagentError
@@ -59,7 +59,6 @@ class Session:
     started: int = 0
     tried: set[str] = field(default_factory=set)
     results: list[Result] = field(default_factory=list)
-    spent: Usage = field(default_factory=Usage)
     begun_at: float = field(default_factory=time.monotonic)
     steps: dict[str, list[Statement]] = field(default_factory=dict)
     running: set[asyncio.Task[None]] = field(default_factory=set)
@@ -86,13 +85,22 @@ class Session:
         return not self.stopped and not self.full
 
     def interrupt(self) -> None:
-        """Ctrl-C or SIGTERM: end what is running, keep what is finished."""
+        """Ctrl-C or SIGTERM: end what is running, keep what is finished. A second call changes nothing: what is being
+        given back must not be cancelled while it is."""
+        if self.interrupted:
+            return
         self.stop("interrupted")
         self.interrupted = True
         for task in self.running:
             task.cancel()
 
+    @property
+    def spent(self) -> Usage:
+        """What went through the gateway: also the calls of advisers, and those that failed."""
+        used = self.gateway.usage
+        seconds = time.monotonic() - self.begun_at
+        return Usage(seconds=seconds, tokens=used.prompt_tokens + used.reply_tokens, calls=used.calls)
+
     def why_stop(self) -> str | None:
         """Why no further rung or attempt may start, or None."""
-        usage = replace(self.spent, seconds=time.monotonic() - self.begun_at)
-        return self.stopped or spent(self.options.budget, usage)
+        return self.stopped or spent(self.options.budget, self.spent)

@@ -11,25 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from metaagent.board.edit import fold
-from metaagent.board.store import BoardStore, Conflict, PersonChange, Written
-from metaagent.ledger import conflicts, operations
+from metaagent.board.store import BoardStore, PersonChange, Written
+from metaagent.ledger import operations
 from metaagent.ledger.database import Ledger
-from metaagent.ledger.writer import Statement
-from metaagent.orchestrator.record import Intent
+from metaagent.orchestrator.record import Intent, conflict_batch
 
 # How often a board that an editor has open is tried again; the store bounds the whole wait.
 POSTPONED_SECONDS = 0.5
-
-
-def conflict_batch(found: Sequence[Conflict], now: str, run_id: str | None) -> list[Statement]:
-    """Conflicts between a person and the tool as rows; the person's value stands."""
-    return [
-        statement
-        for one in found
-        for statement in conflicts.record_batch(
-            one.task_id, one.field, None, one.wanted, one.found, "person", now=now, run_id=run_id
-        )
-    ]
 
 
 @dataclass(slots=True)
