@@ -60,8 +60,9 @@ class Table:
 
 Renderable = str | Table
 
-_LAST = 20
-"""Columns that the last cell of a row keeps on a narrow terminal."""
+_GAP = 2
+_LAST, _MIDDLE = 20, 6
+"""Columns that the last cell of a row, and those in between, keep on a narrow terminal."""
 
 
 def cell(value: object) -> str:
@@ -138,29 +139,48 @@ def show(*items: Renderable) -> None:
             write(plain_table(item))
 
 
+def fit(widths: Sequence[int], available: int) -> list[int]:
+    """Column widths that fit: the last gives way first, then the widest in between, then the last once more. The first,
+    which names the row, stays whole."""
+    fitted = list(widths)
+    last = len(fitted) - 1
+
+    def shrink(index: int, floor: int) -> None:
+        over = sum(fitted) + _GAP * last - available
+        fitted[index] -= max(0, min(over, fitted[index] - floor))
+
+    shrink(last, _LAST)
+    for index in sorted(range(1, last), key=lambda index: -widths[index]):
+        shrink(index, _MIDDLE)
+    if last:
+        shrink(last, _MIDDLE)
+    return fitted
+
+
 def _rich_table(table: Table) -> None:
     from rich.console import Console
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    drawn = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    console = Console(
+        file=sys.stdout, force_terminal=True, no_color=not colours(sys.stdout), highlight=False, markup=False
+    )
     columns = [_column(column) for column in table.columns]
-    for index, column in enumerate(columns):
-        first, last = index == 0, index == len(columns) - 1
-        longest = max(width(cell(row[index])) for row in table.rows)
+    grid = [[cell(value) for value in row] for row in table.rows]
+    natural = [max(width(column.name), *(width(row[i]) for row in grid)) for i, column in enumerate(columns)]
+    drawn = RichTable(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
+    for index, (column, size) in enumerate(zip(columns, fit(natural, console.width), strict=True)):
+        last = index == len(columns) - 1
         drawn.add_column(
             column.name.upper(),
             justify="right" if column.right else "left",
             overflow="fold" if last else "ellipsis",
             no_wrap=not last,
-            min_width=longest if first else min(longest, _LAST) if last else None,  # ids stay whole, titles readable
+            width=size,
         )
-    for row in table.rows:
-        texts = [cell(value) for value in row]
+    for texts in grid:
         drawn.add_row(*(Text(text, style=columns[i].paint.get(text, "")) for i, text in enumerate(texts)))
-    Console(
-        file=sys.stdout, force_terminal=True, no_color=not colours(sys.stdout), highlight=False, markup=False
-    ).print(drawn)
+    console.print(drawn)
 
 
 def notice(text: str) -> None:
