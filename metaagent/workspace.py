@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,6 +72,7 @@ class Workspace:
         """The board, with its history kept in ``ledger``."""
         from metaagent.board.store import BoardStore
         from metaagent.ledger.boards import LedgerHistory
+        from metaagent.ledger.tasks import known_ids
 
         settings = self.config.board
         return BoardStore(
@@ -79,6 +80,7 @@ class Workspace:
             lock_path=self.state_dir / "board.lock",
             history=LedgerHistory(ledger, keep=settings.keep),
             editor_wait=settings.editor_wait_seconds,
+            taken=partial(known_ids, ledger),
         )
 
 
@@ -87,7 +89,8 @@ def find_workspace(
 ) -> Workspace:
     """The workspace that ``-C``, then METAAGENT_WORKSPACE, then the folders from ``start`` upwards name.
 
-    A folder is a workspace when it has WORKING.md, or a state folder whose board was lost. Raises NotFoundError when there is none.
+    A folder is a workspace when it has WORKING.md, or a ledger whose board was lost.
+    Raises NotFoundError when there is none.
     """
     named = explicit or (Path(environment[WORKSPACE_VARIABLE]) if environment.get(WORKSPACE_VARIABLE) else None)
     if named is not None:

@@ -80,6 +80,15 @@ def last_reasons(ledger: Ledger, to_status: str) -> dict[str, str]:
     return {row["task_id"]: row["reason"] for row in rows}
 
 
+def known_ids(ledger: Ledger) -> list[str]:
+    """Every task that was ever worked on, moved or edited: an archived task's id is not given again."""
+    rows = ledger.query(
+        """SELECT task_id FROM task_versions UNION SELECT task_id FROM status_changes
+           UNION SELECT task_id FROM person_changes"""
+    )
+    return [row[0] for row in rows]
+
+
 def domains(ledger: Ledger) -> list[str]:
     """Every domain that a task ever had."""
     rows = ledger.query("SELECT DISTINCT domain FROM task_versions WHERE domain IS NOT NULL ORDER BY domain")
