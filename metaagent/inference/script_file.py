@@ -89,13 +89,6 @@ class _Rule:
         self.answers = form.answers()
         self.used = 0
 
-    def holds(self, prompt: str, agent: str) -> bool:
-        return (
-            (self.agent is None or self.agent == agent)
-            and (self.contains is None or self.contains in prompt)
-            and (self.pattern is None or self.pattern.search(prompt) is not None)
-        )
-
     def answer(self) -> Answer:
         answer = self.answers[min(self.used, len(self.answers) - 1)]
         self.used += 1
@@ -132,10 +125,14 @@ def _parse(path: Path, data: bytes) -> Any:
 
 
 def _follow(rules: Sequence[_Rule], default: str | Answer) -> Script:
+    table = [(rule.contains, rule.pattern, rule.agent, rule) for rule in rules]
+
     def script(request: ChatRequest) -> str | Answer:
         prompt = "\n\n".join([message.content for message in request.messages])
-        for rule in rules:
-            if rule.holds(prompt, request.agent):
+        for contains, pattern, agent, rule in table:  # written out: a file may have a rule for each of many tasks
+            if contains is not None and contains not in prompt:
+                continue
+            if (agent is None or agent == request.agent) and (pattern is None or pattern.search(prompt)):
                 return rule.answer()
         return default
 

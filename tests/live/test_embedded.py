@@ -13,8 +13,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -89,7 +91,7 @@ async def test_two_calls_at_once(backend: EmbeddedBackend) -> None:
     replies = await asyncio.gather(*(door.chat(ask(f"Write about the number {number}.")) for number in (1, 2)))
     wall = time.monotonic() - started
     assert all(reply.text for reply in replies)
-    assert sum(reply.seconds for reply in replies) > 1.3 * wall or wall < 1  # they overlapped
+    assert sum(reply.seconds for reply in replies) > wall  # they overlapped
     assert door.busy.seconds <= wall
 
 
@@ -102,22 +104,39 @@ async def test_a_prompt_beyond_the_window_is_noticed(backend: EmbeddedBackend) -
 async def test_a_cancelled_call_ends_in_the_engine(backend: EmbeddedBackend) -> None:
     door = Gateway(backend)
     await door.chat(ask("Hello", num_predict=2))
-    call = asyncio.create_task(door.chat(ask("Tell a very long story about the sea.", num_predict=400)))
-    await asyncio.sleep(0.3)
+    (loading,) = backend._engines.values()
+    engine = await loading
+    pieces: list[object] = []
+    begun = asyncio.Event()
+    server, loop = engine.server, asyncio.get_running_loop()
+
+    def counted(body: Any, receive: Callable[[Any], bool]) -> None:
+        def count(piece: Any) -> bool:
+            pieces.append(piece)
+            if len(pieces) == 5:
+                loop.call_soon_threadsafe(begun.set)
+            return receive(piece)
+
+        server.handle_chat_completions(body, count)
+
+    engine.server = SimpleNamespace(handle_chat_completions=counted)
+    call = asyncio.create_task(door.chat(ask("Tell a very long story about the sea.", num_predict=450)))
+    await begun.wait()
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
-    (loading,) = backend._engines.values()
-    started = time.monotonic()
-    while (await loading).calls and time.monotonic() < started + 5:
+    while engine.calls:
         await asyncio.sleep(0.01)
-    assert time.monotonic() - started < 1
+    assert len(pieces) < 100
+    engine.server = server
     assert (await door.chat(ask("Hello", num_predict=2))).text
 
 
 QUIET = """
 import asyncio, os, signal, sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 from metaagent.inference.embedded import EmbeddedBackend
 from metaagent.inference.gateway import Gateway
 from tests.live.test_embedded import MODEL, ask
@@ -128,7 +147,7 @@ async def main():
     reply = await door.chat(ask("Hello", num_predict=4))
     if sys.argv[2] == "interrupt":
         os.kill(os.getpid(), signal.SIGINT)
-        await asyncio.sleep(5)
+        await asyncio.sleep(60)
     if sys.argv[2] == "close":
         await door.close()
 
@@ -153,4 +172,4 @@ def test_a_terminated_process_dies(file: Path) -> None:
     )
     assert worker.stdout is not None and worker.stdout.readline() == "ready\n"
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(timeout=3) == -signal.SIGTERM
+    assert worker.wait(timeout=30) == -signal.SIGTERM
