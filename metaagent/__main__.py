@@ -11,8 +11,10 @@ def main() -> None:
 
         sys.stdout.write(f"metaagent {__version__}\n")
         return
-    from metaagent.cli.app import run_cli
-
+    try:
+        from metaagent.cli.app import run_cli
+    except KeyboardInterrupt:
+        sys.exit(130)
     run_cli()
 
 

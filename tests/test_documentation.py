@@ -1,4 +1,4 @@
-"""The documentation is proven from the code: docs/commands.md is generated from the command line and held here.
+"""The documentation is proven from the code: metaagent/cli/commands.md is made from the command line and held here.
 
 To write it anew after a change of the command line: ``python -m tests.test_documentation``.
 """
@@ -14,7 +14,7 @@ from metaagent import errors
 from metaagent.cli.app import EXIT_STATUSES, NOUNS, load
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-REFERENCE = REPOSITORY / "docs" / "commands.md"
+REFERENCE = REPOSITORY / "metaagent" / "cli" / "commands.md"
 GLOBAL = {"-C", "--json", "--quiet", "--verbose", "--debug", "--help"}
 HEAD = """\
 # Commands

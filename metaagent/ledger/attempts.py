@@ -165,8 +165,9 @@ def _event_row(event: ErrorEvent, now: str, run_id: str | None) -> tuple[Any, ..
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What runs have used up on a task since a person last said retry, which grants its limits anew. Interrupted
-    attempts are not counted as attempts, but their cost is. ``number`` is that of the latest attempt ever."""
+    """What runs have used up on a task since a person last said retry, which grants its limits anew. Attempts that were
+    interrupted, or that no model answered, are not counted as attempts, but their cost is. ``number`` counts all
+    attempts ever, before that retry too."""
 
     attempts: int = 0
     seconds: float = 0.0
@@ -176,22 +177,23 @@ class Usage:
 
 
 _USAGE = """
-    SELECT a.task_id, sum(o.outcome <> 'interrupted' AND {fresh}), sum(o.seconds * {fresh}),
-           sum((o.prompt_tokens + o.reply_tokens) * {fresh}), sum(o.cost * {fresh}), max(a.number)
+    SELECT a.task_id, sum({counted} AND {fresh}), sum(o.seconds * {fresh}),
+           sum((o.prompt_tokens + o.reply_tokens) * {fresh}), sum(o.cost * {fresh}), sum({counted})
     FROM attempts a JOIN outcomes o ON o.attempt_id = a.id
     LEFT JOIN (SELECT task_id, max(id) AS at FROM decisions WHERE decision = 'retry' GROUP BY task_id) r
            ON r.task_id = a.task_id
     WHERE a.purpose = 'run' {where} GROUP BY a.task_id"""
 _FRESH = "(r.at IS NULL OR a.id > r.at)"
+_COUNTED = "(o.outcome <> 'interrupted' AND NOT (o.outcome = 'inconclusive' AND o.artifact IS NULL))"
 
 
 def usage(ledger: Ledger, task_ids: Sequence[str] | None = None) -> dict[str, Usage]:
     """By task; a task that no run has tried is not in it. ``None`` for all tasks."""
     if task_ids is None:
-        rows = ledger.query(_USAGE.format(where="", fresh=_FRESH))
+        rows = ledger.query(_USAGE.format(where="", fresh=_FRESH, counted=_COUNTED))
     else:
         where = "AND a.task_id IN (SELECT value FROM json_each(?))"
-        rows = ledger.query(_USAGE.format(where=where, fresh=_FRESH), (_json_list(task_ids),))
+        rows = ledger.query(_USAGE.format(where=where, fresh=_FRESH, counted=_COUNTED), (_json_list(task_ids),))
     return {row[0]: Usage(row[1], row[2], row[3], row[4], row[5]) for row in rows}
 
 

@@ -80,13 +80,13 @@ def last_reasons(ledger: Ledger, to_status: str) -> dict[str, str]:
     return {row["task_id"]: row["reason"] for row in rows}
 
 
+KNOWN_IDS = """SELECT task_id FROM task_versions UNION SELECT task_id FROM status_changes
+               UNION SELECT task_id FROM person_changes"""
+
+
 def known_ids(ledger: Ledger) -> list[str]:
-    """Every task that was ever worked on, moved or edited: an archived task's id is not given again."""
-    rows = ledger.query(
-        """SELECT task_id FROM task_versions UNION SELECT task_id FROM status_changes
-           UNION SELECT task_id FROM person_changes"""
-    )
-    return [row[0] for row in rows]
+    """Every task that was ever added, worked on, moved or edited: an archived task's id is not given again."""
+    return [row[0] for row in ledger.query(KNOWN_IDS)]
 
 
 def domains(ledger: Ledger) -> list[str]:

@@ -15,13 +15,15 @@ _FACTOR = {None: 1, "k": 1_000, "m": 1_000_000}
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What was spent: attempts made, wall seconds, tokens read and written, model calls, cost."""
+    """What was spent: attempts made, wall seconds, tokens read and written, model calls, cost. ``number`` counts all
+    attempts ever made: unlike ``attempts`` a person's retry does not set it back."""
 
     attempts: int = 0
     seconds: float = 0.0
     tokens: int = 0
     calls: int = 0
     cost: float = 0.0
+    number: int = 0
 
     def plus(self, other: Usage) -> Usage:
         return Usage(
@@ -30,6 +32,7 @@ class Usage:
             self.tokens + other.tokens,
             self.calls + other.calls,
             self.cost + other.cost,
+            self.number + other.number,
         )
 
 

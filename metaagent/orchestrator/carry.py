@@ -155,7 +155,7 @@ async def _finish(session: Session, begun: Begun, made: Attempt, said: Sequence[
 def _usage_of(made: Attempt) -> Usage:
     seconds = (made.ended - made.started).total_seconds()
     counted = 0 if made.outcome is Outcome.INCONCLUSIVE and made.artifact is None else 1  # as `used_before` counts
-    return Usage(counted, seconds, made.prompt_tokens + made.reply_tokens, made.calls, made.cost)
+    return Usage(counted, seconds, made.prompt_tokens + made.reply_tokens, made.calls, made.cost, counted)
 
 
 def _report(session: Session, begun: Begun, made: Attempt, settlement: Settlement, path: Path | None) -> None:

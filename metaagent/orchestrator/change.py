@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import count
 
-from metaagent.board.edit import Move, Operation
+from metaagent.board.edit import Add, Archive, Move, Operation
 from metaagent.board.store import Written
 from metaagent.errors import BoardConflictError
 from metaagent.ledger import operations, runs, tasks
 from metaagent.ledger.database import Ledger
 from metaagent.ledger.times import to_text
-from metaagent.ledger.writer import Statement
+from metaagent.ledger.writer import Statement, run_batch
 from metaagent.orchestrator.heal import Healed, heal
-from metaagent.orchestrator.record import conflict_batch, intend, person_rows
+from metaagent.orchestrator.record import Intent, conflict_batch, intend, person_rows
 from metaagent.workspace import Workspace
+
+# How the ledger calls the end of a task that was taken off the board.
+ARCHIVED = "ARCHIVED"
+
+_NUMBERED = re.compile(r"TASK-(\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +52,18 @@ def apply(
     run_id = ledger.run_id or runs.start(ledger, command, [])
     store = workspace.open_board(ledger)
     healed = heal(ledger, store, ledger.clock(), run_id, workspace.state_dir / "heal.lock")
-    now = ledger.clock()
-    intent, statements = intend(changes, now, run_id)
-    ledger.write([*statements, *facts, *_status_facts(changes, by, reason, to_text(now), run_id)])
+    on_board = [task.id for task in store.sync().board.tasks if task.id]
+
+    def work(cursor: sqlite3.Cursor) -> Intent:
+        known = [row[0] for row in cursor.execute(tasks.KNOWN_IDS)]
+        named, now = named_adds(changes, [*known, *on_board]), ledger.clock()
+        intent, statements = intend(named, now, run_id)
+        run_batch(cursor, [*statements, *facts, *_status_facts(named, by, reason, to_text(now), run_id)])
+        return intent
+
+    intent: Intent = ledger.write(work)
     try:
-        written = store.commit(changes)
+        written = store.commit(intent.operations)
     except BaseException:
         ledger.write(operations.done_batch([intent.id], None, now=ledger.now(), run_id=run_id, result="undone"))
         raise
@@ -57,15 +72,39 @@ def apply(
     return Changed(written.added, written.postponed, healed)
 
 
-def _status_facts(changes: Sequence[Operation], by: str, reason: str, now: str, run_id: str) -> list[Statement]:
+def named_adds(changes: Sequence[Operation], taken: Iterable[str]) -> list[Operation]:
+    """The operations, each new task with an id: it is reserved in the ledger before the board is written, so that the
+    same intent, applied again after a crash, adds nothing twice."""
+    numbers = (int(found[1]) for found in map(_NUMBERED.fullmatch, taken) if found)
+    counter = count(max(numbers, default=0) + 1)
     return [
-        statement
+        replace(change, task_id=f"TASK-{next(counter):03}")
+        if isinstance(change, Add) and change.task_id is None
+        else change
         for change in changes
-        if isinstance(change, Move)
-        for statement in tasks.status_batch(
-            change.task_id, change.expected_from, change.to, by, reason, now=now, run_id=run_id
-        )
     ]
+
+
+def _status_facts(changes: Sequence[Operation], by: str, reason: str, now: str, run_id: str) -> list[Statement]:
+    facts: list[Statement] = []
+    for change in changes:
+        moved = _status_change(change)
+        if moved is not None:
+            facts += tasks.status_batch(*moved, by, reason, now=now, run_id=run_id)
+    return facts
+
+
+def _status_change(change: Operation) -> tuple[str, str | None, str] | None:
+    """The task, and its status before and after; None where the operation changes no status."""
+    match change:
+        case Move(task_id, before, after):
+            return task_id, before, after
+        case Add(task_id=str(task_id), status=after):
+            return task_id, None, after
+        case Archive(task_id):
+            return task_id, None, ARCHIVED
+        case _:
+            return None
 
 
 def _close(ledger: Ledger, intent_id: str, written: Written, run_id: str) -> None:

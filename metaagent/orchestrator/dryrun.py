@@ -48,10 +48,7 @@ def dry_plan(workspace: Workspace, options: RunOptions) -> DryPlan:
         crew = muster(workspace.config, ledger, board_states(board.agents))
     over = {}
     for task in joined:
-        usage = used.get(task.id)
-        reason = (
-            used_up(task.limits, Usage(usage.attempts, usage.seconds, usage.tokens, 0, usage.cost)) if usage else None
-        )
+        reason = used_up(task.limits, used.get(task.id, Usage()))
         if reason:
             over[task.id] = f"goes to REVIEW: {reason}"
     found = plan(joined, frozenset(options.tasks), {**held, **over})

@@ -241,7 +241,7 @@ async def _candidate(session: Session, task: Task) -> Candidate | None:
         session.observe(Notice(f"{task.id} is not for {who}; see: metaagent agent why {task.id}", urgent=True))
         return None
     session.crew.load[agent.id] += 1
-    return Candidate(task, agent, _protocol(session, task.domain, agent.model), usage.attempts + 1)
+    return Candidate(task, agent, _protocol(session, task.domain, agent.model), usage.number + 1)
 
 
 def _protocol(session: Session, domain: str | None, model: str) -> Protocol:

@@ -22,11 +22,6 @@ from metaagent.tasks.join import join
 from metaagent.workspace import Workspace
 
 _STATES = frozenset(AgentState)
-_BROKEN = """
-    SELECT a.task_id, count(*) FROM attempts a JOIN outcomes o ON o.attempt_id = a.id
-    WHERE a.purpose = 'run' AND o.outcome = 'inconclusive' AND o.artifact IS NULL GROUP BY a.task_id"""
-
-
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """``seen`` counts the changes of status by others before the board was read; ``held`` says why tasks cannot be
@@ -63,13 +58,10 @@ def board_states(agents: Iterable[BoardAgent]) -> dict[str, AgentState]:
 
 
 def used_before(ledger: Ledger) -> dict[str, Usage]:
-    """What earlier attempts used up, by task. An attempt that infrastructure ended before there was anything to judge
-    does not count against the limit of attempts; what it cost does."""
+    """What earlier attempts used up, by task."""
     found = attempts.usage(ledger)
-    broken = {row[0]: row[1] for row in ledger.query(_BROKEN)}
     return {
-        task_id: Usage(one.attempts - broken.get(task_id, 0), one.seconds, one.tokens, 0, one.cost)
-        for task_id, one in found.items()
+        task_id: Usage(one.attempts, one.seconds, one.tokens, 0, one.cost, one.number) for task_id, one in found.items()
     }
 
 
