@@ -47,7 +47,7 @@ def check() -> None:
     data = {"writable": not stopped, "suspect": suspect, "problems": [problem._asdict() for problem in found]}
     state.out("board", data, Table(["line", "kind", "what", "mend"], rows))
     if suspect is not None:
-        state.warn(f"{suspect}\n  -> metaagent board diff, then metaagent board accept or metaagent board undo")
+        state.warn(f"{suspect}\n  try: metaagent board diff, then metaagent board accept or metaagent board undo")
     if not found and suspect is None:
         state.notice("the board holds")
     if stopped:
@@ -83,7 +83,7 @@ def diff() -> None:
     if found.guessed:
         state.notice("the stamp on the board is not known: this is the difference to the closest known version")
     if found.suspect:
-        state.warn(f"{found.suspect}\n  -> metaagent board accept, or metaagent board undo")
+        state.warn(f"{found.suspect}\n  try: metaagent board accept, or metaagent board undo")
 
 
 def unified(old: bytes, new: bytes, old_name: str, new_name: str) -> list[str]:
