@@ -98,9 +98,13 @@ class Queue:
         """The next ``count`` tasks, fewer when there are fewer."""
         taken: list[Task] = []
         while self._heap and len(taken) < count:
-            task = self._tasks.pop(heapq.heappop(self._heap)[1], None)
-            if task is not None:
-                taken.append(task)
+            key, task_id = heapq.heappop(self._heap)
+            task = self._tasks.get(task_id)
+            # An entry may be left over from before a drop: the task is gone, waits, or stands elsewhere now.
+            if task is None or task_id in self._unmet or key != urgency(task, self._positions[task_id]):
+                continue
+            del self._tasks[task_id]
+            taken.append(task)
         return taken
 
     def finished(self, task_id: str) -> None:

@@ -98,9 +98,7 @@ def command(root: Path, *arguments: str, **options: Any) -> subprocess.Popen[str
     """``python -m metaagent -C ROOT ...`` as it is typed."""
     environment = {**os.environ, "METAAGENT_BACKEND": BACKEND}
     line = [sys.executable, "-m", "metaagent", "-C", str(root), *arguments]
-    return subprocess.Popen(
-        line, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
-    )
+    return subprocess.Popen(line, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
 
 
 def end(process: subprocess.Popen[str]) -> None:

@@ -31,7 +31,9 @@ _DURABLE = ("outcomes", "attempts", "status_changes", "operations", "operation_e
 def worked(root: Path) -> Place:
     """56 records, three of them always answered wrong, some waiting for others; four tasks that nothing checks."""
     lines = "".join(f"- [{name}] Write about {name}\n" for name in sorted(OPEN))
-    place = make_place(root, RECORDS, board={"INBOX": lines}, config="limits: {attempts: 2}\nboard: {coalesce_ms: 30}\n")
+    place = make_place(
+        root, RECORDS, board={"INBOX": lines}, config="limits: {attempts: 2}\nboard: {coalesce_ms: 30}\n"
+    )
     place.edit("- [REC-010] Record 10\n", "- [REC-010] Record 10\n  depends: REC-040\n")
     place.edit("- [REC-011] Record 11\n", "- [REC-011] Record 11\n  depends: REC-010, TASK-777\n")
     place.edit("  depends: REC-010, TASK-777\n", "  depends: REC-010\n")
