@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from metaagent.board.check import Repaired, repair
 from metaagent.board.diff import person_changes, suspicion
@@ -14,15 +13,13 @@ from metaagent.board.parse import parse
 from metaagent.board.place import Place
 from metaagent.board.problems import refuse
 from metaagent.board.results import Difference, Written
+from metaagent.board.settings import StoreSettings
 from metaagent.board.transaction import finished, locked, new_intake, next_number, read_whole, write
 from metaagent.errors import BoardSuspectError, NotFoundError
 
-if TYPE_CHECKING:
-    from metaagent.board.store import BoardStore
-
 
 def decide(
-    store: BoardStore, choose: Callable[[Intake, bytes], bytes], author: str, *, lenient: bool = False
+    store: StoreSettings, choose: Callable[[Intake, bytes], bytes], author: str, *, lenient: bool = False
 ) -> Written:
     """A person's word about the whole board: ``choose`` says which bytes it shall have, with a new stamp."""
     intake = new_intake(store)
@@ -44,7 +41,7 @@ def decide(
         return finished(store, intake, Written(), disk)
 
 
-def repair_board(store: BoardStore, dry_run: bool) -> tuple[Repaired, Written]:
+def repair_board(store: StoreSettings, dry_run: bool) -> tuple[Repaired, Written]:
     intake = new_intake(store)
     with locked(store):
         place = store.place
@@ -59,7 +56,7 @@ def repair_board(store: BoardStore, dry_run: bool) -> tuple[Repaired, Written]:
         return repaired, _restamped(store, place, intake, disk)
 
 
-def _restamped(store: BoardStore, place: Place, intake: Intake, disk: bytes) -> Written:
+def _restamped(store: StoreSettings, place: Place, intake: Intake, disk: bytes) -> Written:
     """Write the latest version under a new stamp."""
     assert intake.latest is not None
     board = intake.board(intake.latest.data)
@@ -71,7 +68,7 @@ def _restamped(store: BoardStore, place: Place, intake: Intake, disk: bytes) -> 
     return finished(store, intake, Written(), disk)
 
 
-def difference(store: BoardStore) -> Difference:
+def difference(store: StoreSettings) -> Difference:
     latest = store.history.latest()
     disk = read_whole(store, store.place, latest)
     board = parse(disk)
@@ -99,7 +96,7 @@ def undo_target(intake: Intake, disk: bytes, stamp: str | None) -> Version:
     return target
 
 
-def read_or_empty(store: BoardStore, place: Place, latest: Version | None) -> bytes:
+def read_or_empty(store: StoreSettings, place: Place, latest: Version | None) -> bytes:
     """For ``undo``, which also brings back a board that was deleted."""
     try:
         return read_whole(store, place, latest)

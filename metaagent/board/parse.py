@@ -121,7 +121,9 @@ def parse(data: bytes) -> Board:
         agents=tuple(scan.agents),
         agents_at=scan.agents_at,
         activity_area=_activity_area(lines, scan.activity_at, scan.markers),
-        problems=tuple(sorted((*document_problems(data), *scan.problems, *duplicate_problems(scan.spans)))),
+        problems=tuple(
+            sorted((*document_problems(data), *scan.problems, *duplicate_problems(span[:2] for span in scan.spans)))
+        ),
     )
 
 

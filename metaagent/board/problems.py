@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from metaagent.errors import BoardUnreadableError
-
-if TYPE_CHECKING:
-    from metaagent.board.scan import Span
 
 
 class Problem(NamedTuple):
@@ -48,10 +45,11 @@ def document_problems(data: bytes) -> list[Problem]:
     return []
 
 
-def duplicate_problems(spans: Sequence[Span]) -> list[Problem]:
+def duplicate_problems(identities: Iterable[tuple[bytes | None, int]]) -> list[Problem]:
+    """``identities``: each item's id (None where it has none) and the index of its line."""
     first: dict[bytes, int] = {}
     found = []
-    for identity, index, _, _ in spans:
+    for identity, index in identities:
         if identity is not None and first.setdefault(identity, index) != index:
             message = f"the id {identity.decode()} stands here and on line {first[identity] + 1}"
             mend = "delete one of the two ids, or type: metaagent board repair"

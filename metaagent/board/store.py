@@ -7,43 +7,24 @@ history's latest one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Sequence
 
 from metaagent.board import decisions, transaction
-from metaagent.board import place as files
 from metaagent.board.check import Repaired
 from metaagent.board.diff import PersonChange
 from metaagent.board.edit import Conflict, Operation, fold
-from metaagent.board.history import History, Version
+from metaagent.board.history import Version
 from metaagent.board.parse import Board, parse, read_board
-from metaagent.board.place import Place
 from metaagent.board.results import Difference, Written
+from metaagent.board.settings import StoreSettings
 
 __all__ = ["BoardStore", "Conflict", "Difference", "PersonChange", "Sync", "Written", "read_board"]
 
 Sync = Written
 
 
-@dataclass
-class BoardStore:
-    """The board of one workspace. Every method may be called from any thread or process; each takes the lock itself.
-
-    ``taken`` names ids that may not be given again although the board does not have them (archived tasks); ``unheard``
-    holds changes that a failed call took in, until a call succeeds and returns them.
-    """
-
-    path: Path
-    lock_path: Path
-    history: History
-    clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
-    editor_wait: float = 10.0
-    lock_wait: float = 30.0
-    taken: Callable[[], Iterable[str]] = field(default=lambda: ())
-    exchanging: bool = True
-    unheard: list[PersonChange] = field(default_factory=list, repr=False)
+class BoardStore(StoreSettings):
+    """The board of one workspace. Every method may be called from any thread or process; each takes the lock itself."""
 
     def read(self) -> Board:
         """A whole board (no half-written save), without the lock."""
@@ -93,7 +74,3 @@ class BoardStore:
     def difference(self) -> Difference:
         """What a person changed since the version that the board was made from. Neither lock nor record."""
         return decisions.difference(self)
-
-    @property
-    def place(self) -> Place:
-        return files.resolve(self.path, self.lock_path.parent, exchanging=self.exchanging)

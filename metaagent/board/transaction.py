@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from metaagent.board import place as files
 from metaagent.board.diff import PersonChange
@@ -19,10 +18,8 @@ from metaagent.board.intake import Intake, record, take_in
 from metaagent.board.parse import Board
 from metaagent.board.place import Late, Place
 from metaagent.board.results import Written
+from metaagent.board.settings import StoreSettings
 from metaagent.errors import BoardSuspectError, BoardUnreadableError, LockedError, NotFoundError, StorageError
-
-if TYPE_CHECKING:
-    from metaagent.board.store import BoardStore
 
 ROUNDS = 200
 HALF_WRITTEN_SECONDS = 1.0
@@ -30,7 +27,7 @@ _NUMBERED = re.compile(rb"TASK-(\d+)")
 
 
 @contextmanager
-def locked(store: BoardStore) -> Iterator[None]:
+def locked(store: StoreSettings) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     try:
@@ -52,11 +49,11 @@ def locked(store: BoardStore) -> Iterator[None]:
         ) from None
 
 
-def new_intake(store: BoardStore) -> Intake:
+def new_intake(store: StoreSettings) -> Intake:
     return Intake(store.history, store.clock, store.path.name)
 
 
-def transaction(store: BoardStore, operations: list[Operation], *, postponed: str | None) -> Written:
+def transaction(store: StoreSettings, operations: list[Operation], *, postponed: str | None) -> Written:
     """Repeat what fails on a board that is being saved at this moment, for a moment."""
     intake = new_intake(store)
     deadline = time.monotonic() + HALF_WRITTEN_SECONDS
@@ -79,7 +76,7 @@ def _just_saved(path: Path) -> bool:
         return True
 
 
-def _attempt(store: BoardStore, intake: Intake, operations: list[Operation], postponed: str | None) -> Written:
+def _attempt(store: StoreSettings, intake: Intake, operations: list[Operation], postponed: str | None) -> Written:
     with locked(store):
         place = store.place
         intake.latest = store.history.latest()
@@ -109,7 +106,7 @@ def _take_leftovers(place: Place, intake: Intake) -> None:
             files.settle(place, late)
 
 
-def _bring(store: BoardStore, place: Place, intake: Intake, operations: list[Operation], disk: bytes) -> Written:
+def _bring(store: StoreSettings, place: Place, intake: Intake, operations: list[Operation], disk: bytes) -> Written:
     """Apply and write. What could not be written is taken back from the history: a failed command changed nothing."""
     before = intake.latest
     written = _apply(store, intake, operations)
@@ -124,7 +121,7 @@ def _bring(store: BoardStore, place: Place, intake: Intake, operations: list[Ope
     return written
 
 
-def finished(store: BoardStore, intake: Intake, written: Written, disk: bytes) -> Written:
+def finished(store: StoreSettings, intake: Intake, written: Written, disk: bytes) -> Written:
     assert intake.latest is not None
     changes = (*store.unheard, *intake.changes)
     store.unheard.clear()
@@ -139,7 +136,7 @@ def finished(store: BoardStore, intake: Intake, written: Written, disk: bytes) -
     )
 
 
-def _apply(store: BoardStore, intake: Intake, operations: list[Operation]) -> Written:
+def _apply(store: StoreSettings, intake: Intake, operations: list[Operation]) -> Written:
     """The operations on the latest version, with ids for what a person wrote by hand. Recorded, not yet written."""
     assert intake.latest is not None
     board = intake.board(intake.latest.data)
@@ -153,7 +150,7 @@ def _apply(store: BoardStore, intake: Intake, operations: list[Operation]) -> Wr
     return Written(conflicts=applied.conflicts, added=applied.added, new=tuple(name.task_id for name in names))
 
 
-def _identify(store: BoardStore, board: Board, operations: list[Operation]) -> list[Identify]:
+def _identify(store: StoreSettings, board: Board, operations: list[Operation]) -> list[Identify]:
     """Ids for hand-written items, and for Adds without one (in place: a repeated attempt must give the same)."""
     bare = board.bare
     nameless = [index for index, item in enumerate(operations) if isinstance(item, Add) and item.task_id is None]
@@ -168,7 +165,7 @@ def _identify(store: BoardStore, board: Board, operations: list[Operation]) -> l
     return [Identify(task.title, task.status, f"TASK-{number + index:03}") for index, task in enumerate(bare)]
 
 
-def next_number(store: BoardStore, board: Board, operations: Iterable[Operation]) -> int:
+def next_number(store: StoreSettings, board: Board, operations: Iterable[Operation]) -> int:
     """The first number above every TASK-NNN that the board mentions anywhere or the ledger knows."""
     named = [item.task_id.encode() for item in operations if isinstance(item, Add) and item.task_id]
     texts = [board.render(), *(name.encode() for name in store.taken()), *named]
@@ -205,7 +202,7 @@ def _merge_late(place: Place, intake: Intake, late: Late) -> None:
     files.settle(place, late)
 
 
-def read_whole(store: BoardStore, place: Place, latest: Version | None = None) -> bytes:
+def read_whole(store: StoreSettings, place: Place, latest: Version | None = None) -> bytes:
     known = latest.data if latest is not None else None
     try:
         return files.stable_read(place.path, known)
@@ -215,11 +212,11 @@ def read_whole(store: BoardStore, place: Place, latest: Version | None = None) -
         raise BoardSuspectError(f"{store.path} is gone", mend="bring it back with: metaagent board undo") from None
 
 
-def postponement(store: BoardStore) -> Path:
+def postponement(store: StoreSettings) -> Path:
     return store.lock_path.with_name("board.postponed")
 
 
-def postponed(store: BoardStore) -> str | None:
+def postponed(store: StoreSettings) -> str | None:
     """Why writing has to wait: an editor has the board open, and it has not been ``editor_wait`` seconds yet."""
     mark = open_editor(store.place.path) or open_editor(store.path)
     note = postponement(store)
