@@ -126,6 +126,8 @@ async def _work_through(session: Session, snapshot: Snapshot) -> Summary:
                 if not session.open():
                     break
                 snapshot = await _read_again(session)
+        except MetaagentError as error:
+            session.stop(error.message, error)
         finally:
             await _give_up(session)
             keeping.cancel()

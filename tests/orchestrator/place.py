@@ -1,4 +1,4 @@
-"""A real workspace with a scripted model: a set of records, single tasks, and a look at board and ledger from outside."""
+"""A real workspace with a scripted model: a set of records, single tasks, a look at board and ledger from outside."""
 
 from __future__ import annotations
 

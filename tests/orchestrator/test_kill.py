@@ -101,7 +101,7 @@ def kill_once(place: Place, witness: Witness, rng: random.Random) -> None:
     witness.hear(running.read())
 
 
-def kill_command(place: Place, witness: Witness, rng: random.Random) -> None:
+def kill_command(place: Place, _witness: Witness, rng: random.Random) -> None:
     process = command(place.root, "run", "--jobs", str(JOBS), "--retries", "0")
     time.sleep(rng.uniform(0.2, 1.5))
     end(process)

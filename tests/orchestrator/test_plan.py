@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import date
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -53,7 +54,7 @@ def test_ready_tasks_come_by_priority_then_due_then_assigned_then_place(board: l
     places = {task.id: position for position, task in enumerate(board)}
     keys = [urgency(task, places[task.id]) for task in ready]
     assert keys == sorted(keys)
-    for earlier, later in zip(ready, ready[1:], strict=False):
+    for earlier, later in pairwise(ready):
         order = [Priority.HIGH, Priority.NORMAL, Priority.LOW]
         assert order.index(earlier.priority) <= order.index(later.priority)
 

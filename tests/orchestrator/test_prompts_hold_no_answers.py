@@ -1,4 +1,4 @@
-"""The honesty test: whole runs over sets whose answers are canaries, then a search for them in everything that was asked.
+"""The honesty test: whole runs over sets whose answers are canaries, then a search for them in all that was asked.
 
 An expected value may stand in a prompt only where the task's own text (title, goal, inputs, schema) has it.
 """
@@ -48,7 +48,11 @@ checks:
   public: [json.parse, json.schema, {json.format: {name: "[A-Z].*"}}, {user: {file: checks/tone.py}}]
   key: [{json.expected: {tolerance: {total: 0.5}}}, {user: {file: checks/secret.py}}]
 """
-PUBLIC_CHECK = 'def check(artifact, task):\n    assert "reference" not in task\n    return ["rude"] if "rude" in artifact else []\n'
+PUBLIC_CHECK = """\
+def check(artifact, task):
+    assert "reference" not in task
+    return ["rude"] if "rude" in artifact else []
+"""
 KEY_CHECK = (
     'def check(artifact, task):\n    return [{"message": "not " + task["reference"], "expected": task["reference"]}]\n'
 )
@@ -58,7 +62,7 @@ ANSWERS = [
     '{"name": "Rude", "total": 1, "note": "rude"}',
     '{"name": "Upper", "total": 1, "note": "kind"}',
     '{"name": "Upper", "total": 2}',
-    '{"domain": "text.summary", "why": "It was rejected.", "comment": "Fine so far.", "concerns": [], "strategy": "reasoning"}',
+    '{"domain": "text.summary", "why": "It was rejected.", "comment": "Fine so far.", "concerns": []}',
     "and so on, and so forth, " * 40,
     "First this, then that.",
 ]
@@ -74,7 +78,7 @@ class Turns:
         self.count += 1
         properties = (request.schema or {}).get("properties", {})
         if "strategy" in properties:
-            return '{"strategy": "%s"}' % ("conversational", "reasoning")[self.count % 2]
+            return json.dumps({"strategy": ("conversational", "reasoning")[self.count % 2]})
         if {"domain", "why", "comment"} & set(properties):
             return ANSWERS[5]
         return ANSWERS[self.count * 3 % len(ANSWERS)]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shlex
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -29,7 +30,7 @@ def _matches(field: str, whole: int) -> list[int]:
 def gaps(fields: str) -> set[int]:
     """The intervals between two firings over two days, in minutes."""
     times = [at + day for day in (0, DAY) for at in fires(fields)]
-    return {later - earlier for earlier, later in zip(times, times[1:], strict=False)} or {DAY}
+    return {later - earlier for earlier, later in pairwise(times)} or {DAY}
 
 
 @given(st.floats(60, 14 * 86400))
