@@ -52,7 +52,10 @@ def apply(
     run_id = ledger.run_id or runs.start(ledger, command, [])
     store = workspace.open_board(ledger)
     healed = heal(ledger, store, ledger.clock(), run_id, workspace.state_dir / "heal.lock")
-    on_board = [task.id for task in store.sync().board.tasks if task.id]
+    found = store.sync()
+    if found.person_changes:
+        ledger.write(person_rows(found.person_changes, ledger.now(), run_id))
+    on_board = [task.id for task in found.board.tasks if task.id]
 
     def work(cursor: sqlite3.Cursor) -> Intent:
         known = [row[0] for row in cursor.execute(tasks.KNOWN_IDS)]
