@@ -88,7 +88,12 @@ def make_attempt(
     return Attempt(
         *(name, task_id, f"hash-{task_id}", agent.id, agent.model, "sha", protocol, purpose, 1),
         *(started, started + timedelta(seconds=seconds), outcome, 1.0 if passed else 0.75, "because", 1, passed),
-        *(1, 100, 20, seconds, 0.5, "artifact", steps, () if outcome is not Outcome.FAIL else (event,)),
+        *(1, 100, 20),
+        model_seconds=seconds,
+        cost=0.5,
+        artifact="artifact",
+        steps=steps,
+        events=(event,) if outcome is Outcome.FAIL else (),
     )
 
 

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import pytest
+
+from metaagent.errors import NotFoundError
+from metaagent.ledger import protocols
+from metaagent.ledger.database import Ledger
+from metaagent.records import Remedy
+
+RULE = Remedy("rule", "dates", {"text": "ISO dates"})
+
+
+def test_version_0_is_in_force_from_the_start(ledger: Ledger) -> None:
+    found = protocols.active(ledger, "data.json.extract", "small")
+    assert (found.version, found.remedies, found.domain) == (0, (), "data.json.extract")
+    assert protocols.load(ledger, "v0") == protocols.empty()
+
+
+def test_versions_are_numbered_by_domain_and_model_and_the_same_content_is_one(ledger: Ledger) -> None:
+    one = protocols.record(ledger, "data", "small", [RULE])
+    two = protocols.record(
+        ledger, "data", "small", [RULE, Remedy("option", "num_ctx", {"value": 8192})], parent=one.hash
+    )
+    other = protocols.record(ledger, "text", "small", [RULE])
+    assert (one.version, two.version, other.version) == (1, 2, 1)
+    assert protocols.record(ledger, "data", "small", [RULE]) == one
+    assert len(protocols.versions(ledger)) == 3
+    assert protocols.load(ledger, two.hash[:10]) == two
+    with pytest.raises(NotFoundError):
+        protocols.load(ledger, "ffffffffffff")
+
+
+def test_the_nearest_domain_above_and_the_latest_activation_count(ledger: Ledger) -> None:
+    wide = protocols.record(ledger, "data", "small", [RULE])
+    narrow = protocols.record(ledger, "data.json", "small", [RULE])
+    protocols.activate(ledger, wide, "promote", "won")
+    assert protocols.active(ledger, "data.json.extract", "small") == wide
+    protocols.activate(ledger, narrow, "promote", "won")
+    assert protocols.active(ledger, "data.json.extract", "small") == narrow
+    assert protocols.active(ledger, "data.sql", "small") == wide
+    assert protocols.active(ledger, "data.sql", "large").version == 0
+    protocols.activate(ledger, protocols.empty("data.json", "small"), "rollback", "worse")
+    assert protocols.active(ledger, "data.json.extract", "small").version == 0
