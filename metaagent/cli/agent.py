@@ -32,6 +32,7 @@ Capability = Annotated[
 Temperature = Annotated[float | None, typer.Option("--temperature", min=0, max=2, help="Default: 0.")]
 Heartbeat = Annotated[str | None, typer.Option("--heartbeat", metavar="SPAN", help="How often it is due, such as 15m.")]
 Note = Annotated[str | None, typer.Option("--note", help="A line for people; shown on the board.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show how the configuration would change.")]
 
 STATE_STYLES = {"ACTIVE": "green", "BLOCKED": "red", "PAUSED": "yellow"}
 
@@ -83,6 +84,7 @@ def add(
     temperature: Temperature = None,
     heartbeat: Heartbeat = None,
     note: Note = None,
+    dry_run: DryRun = False,
 ) -> None:
     """Add an agent to the configuration and the board."""
     from metaagent.agents.settings import with_agent
@@ -102,6 +104,9 @@ def add(
     def added(text: str) -> str:
         return with_agent(with_agent(text, DEFAULT_AGENT, {}) if first else text, agent_id, given)
 
+    if dry_run:
+        _preview(state, agent_id, added)
+        return
     config = _change(state, added)
     if first:
         state.notice(f"{DEFAULT_AGENT}, the agent of a workspace without any, was written down too, so that it stays")
@@ -118,6 +123,7 @@ def edit(
     temperature: Temperature = None,
     heartbeat: Heartbeat = None,
     note: Note = None,
+    dry_run: DryRun = False,
 ) -> None:
     """Change an agent's settings; an empty text ('') brings a default back."""
     from metaagent.agents.roster import find_agent
@@ -131,6 +137,9 @@ def edit(
     fields = _fields(role, model, capability, temperature, heartbeat, note)
     if not fields:
         raise UsageError("nothing to change was given", mend=f"metaagent agent edit {found.id} --model MODEL")
+    if dry_run:
+        _preview(state, found.id, lambda text: with_agent(text, found.id, fields))
+        return
     config = _change(state, lambda text: with_agent(text, found.id, fields))
     if note is not None:
         shown = _board_states(state).get(found.id, "IDLE")
@@ -139,7 +148,7 @@ def edit(
 
 
 @app.command("remove")
-def remove(agent: AgentId) -> None:
+def remove(agent: AgentId, dry_run: DryRun = False) -> None:
     """Remove an agent from the configuration and the board; the ledger keeps what it did."""
     from metaagent.agents.roster import find_agent
     from metaagent.agents.settings import without_agent
@@ -153,6 +162,9 @@ def remove(agent: AgentId) -> None:
         raise UsageError(
             f"{found.id} is there because no other agent is configured", mend="metaagent agent add ROLE:NAME"
         )
+    if dry_run:
+        _preview(state, found.id, lambda text: without_agent(text, found.id))
+        return
     config = _change(state, lambda text: without_agent(text, found.id))
     assigned = [task.id or task.title for task in state.board().tasks if found.id in task.assignees]
     if assigned:
@@ -202,6 +214,21 @@ def why(task: Annotated[str, typer.Argument(metavar="TASK", help="A task.", auto
     data = {"task": wanted.id, "domain": wanted.domain, "scores": [asdict(score) for score in scores]}
     head = f"{wanted.id}: {wanted.title} (domain {wanted.domain or 'not known'})"
     state.out("agent", data, printable(head), _score_table(scores), *(_words(score) for score in scores))
+
+
+def _preview(state: State, agent_id: str, change: Callable[[str], str]) -> None:
+    """What the configuration would become, as a diff; it has to hold, as for a real change."""
+    import difflib
+
+    from metaagent.config import parse_config
+
+    path = state.workspace().config_path
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    after = change(before)
+    parse_config(after, where=str(path))
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), path.name, path.name, "now", "then", 1, "")
+    diff = "\n".join(lines)
+    state.out("agent", {"id": agent_id, "dry_run": True, "diff": diff}, printable(diff, lines=True))
 
 
 def _score_table(scores: tuple[Score, ...]) -> Table:
