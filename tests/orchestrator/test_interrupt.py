@@ -1,0 +1,101 @@
+"""Ctrl-C and SIGTERM in the middle of a real run: what is finished is kept, the rest is back, nothing is claimed."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.orchestrator.place import Place
+from tests.orchestrator.processes import command, end
+
+Make = Callable[..., Place]
+SLOW = {"match": "", "json": {"name": "SMITH", "total": 7}, "delay": 0.05}
+
+
+def working(place: Place, *arguments: str) -> subprocess.Popen[str]:
+    """A command that has printed its first result."""
+    process = command(place.root, *arguments, start_new_session=True)
+    assert process.stdout is not None
+    assert "REC-" in process.stdout.readline()
+    return process
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_ends_with_130_and_the_next_one_finishes(make: Make, number: signal.Signals) -> None:
+    place = make(40)
+    place.write_script([SLOW])
+    process = working(place, "run", "--jobs", "2")
+    time.sleep(0.12)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 130, (out, err)
+    assert "stopping" in err
+    done = place.where("DONE")
+    assert 0 < len(done) < 40
+    assert len(place.where("INBOX")) == 40 - len(done)
+    place.nothing_left_behind()
+    assert place.rows("SELECT status FROM run_ends") == [("interrupted",)]
+    assert all(agent.state == "IDLE" for agent in place.board().agents)
+    printed = {line.split()[0] for line in out.splitlines() if line.startswith("REC-")}
+    assert printed <= set(done)
+
+    place.write_script()
+    summary = place.run()
+    assert summary.tasks == 40 - len(done)
+    assert len(place.where("DONE")) == 40
+    for task_id in place.statuses():
+        assert place.outcomes(task_id).count("pass") == 1
+
+
+def test_a_call_that_takes_long_does_not_hold_the_end_up(make: Make) -> None:
+    place = make(3)
+    place.write_script([{"contains": "REC-001", "reply": "{}"}, {**SLOW, "delay": 60}])
+    process = working(place, "run", "--jobs", "3", "--retries", "0")
+    started = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert time.monotonic() - started < 15
+    assert set(place.where("INBOX")) == {"REC-002", "REC-003"}
+    place.nothing_left_behind()
+
+
+def test_two_signals_at_once_still_give_everything_back(make: Make) -> None:
+    place = make(20)
+    place.write_script([SLOW])
+    process = working(place, "run", "--jobs", "4")
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert not place.where("IN_PROGRESS")
+    place.nothing_left_behind()
+
+
+def test_an_interrupted_heartbeat(make: Make) -> None:
+    place = make(20, config="agents: {agent:executor:a: {heartbeat: 15m}, agent:executor:b: {heartbeat: 15m}}\n")
+    place.write_script([SLOW])
+    process = working(place, "heartbeat")
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert len(place.rows("SELECT DISTINCT run_id FROM attempts")) == 1
+    place.nothing_left_behind()
+
+
+def test_a_watch_ends_at_ctrl_c(make: Make) -> None:
+    place = make(1)
+    process = working(place, "watch")
+    try:
+        assert process.stderr is not None
+        while "watching" not in process.stderr.readline():
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) in (0, 130)
+    finally:
+        end(process)
+    assert place.where("DONE") == ["REC-001"]
