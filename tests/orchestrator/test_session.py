@@ -471,6 +471,7 @@ def test_ctrl_c_while_a_result_is_written_keeps_the_result(make: Make, model: Mo
     done = place.where("DONE")
     assert summary.passed == len(done) == 2
     assert place.outcomes(done[1]) == ["pass"]
+    assert "took it over" not in place.notices()
     place.nothing_left_behind()
     assert place.rows("SELECT status FROM run_ends") == [("interrupted",)]
 
