@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from metaagent.errors import LedgerError, NotFoundError, StorageError
 from metaagent.ledger import failures, sessions
 from metaagent.ledger.filesystem import refuse_network
-from metaagent.ledger.lock import LedgerLock
+from metaagent.ledger.lock import LedgerLock, is_vulnerable
 
 SCHEMA = 1  # the number of the last migration; a test keeps it equal to len(migrations.CHANGES)
 BUSY_MILLISECONDS = 30_000
@@ -71,6 +73,25 @@ def open_readable(path: Path) -> sqlite3.Connection:
         raise failures.translate(error, path) from error
     connection.row_factory = sqlite3.Row
     return connection
+
+
+def reading_guard(path: Path) -> AbstractContextManager[Any]:
+    """For ``open_readable``: opening may recover the WAL, so where SQLite is vulnerable it holds the lock too. Where
+    there is no lock file or it cannot be written, nobody writes. Closing needs none: a read-only connection never
+    checkpoints."""
+    lock = lock_path(path)
+    if not is_vulnerable() or not os.access(lock, os.W_OK):
+        return nullcontext()
+    return closing_lock(LedgerLock(lock))
+
+
+@contextmanager
+def closing_lock(lock: LedgerLock) -> Iterator[None]:
+    try:
+        with lock:
+            yield
+    finally:
+        lock.close()
 
 
 class OutdatedError(LedgerError):

@@ -89,13 +89,17 @@ class Ledger:
 
     def _open_reader(self) -> sqlite3.Connection:
         try:
-            self._reader = connect.open_readable(self.path)
+            self._reader = self._readable()
         except connect.OutdatedError:
             if self._writer is not None:
                 raise
             Ledger.open(self.path, clock=self.clock).close()
-            self._reader = connect.open_readable(self.path)
+            self._reader = self._readable()
         return self._reader
+
+    def _readable(self) -> sqlite3.Connection:
+        with self._lock or connect.reading_guard(self.path):
+            return connect.open_readable(self.path)
 
     # -- writing
 
@@ -118,7 +122,7 @@ class Ledger:
     def post(self, batch: Batch) -> None:
         """Without waiting and without a future, in order with what is submitted later; a failure shows in ``dropped``
         and ``last_error``. For rows whose end is awaited by a later ``submit``."""
-        self._need_writer().post(batch)
+        self._need_writer().post(batch, lazy=self.batching)
 
     def flush(self) -> None:
         """Blocks until all that was handed over so far is durable."""
@@ -129,7 +133,9 @@ class Ledger:
     def query(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> list[Row]:
         """All rows, on a connection that cannot write. Sees every write that is durable."""
         with self._reading:
-            reader = self._reader or self._open_reader_locked()
+            if self._closed:
+                raise RuntimeError("the ledger is closed")
+            reader = self._reader or self._open_reader()
             try:
                 return cast("list[Row]", reader.execute(sql, parameters).fetchall())
             except sqlite3.Error as error:
@@ -138,12 +144,6 @@ class Ledger:
     def one(self, sql: str, parameters: Sequence[Any] | dict[str, Any] = ()) -> Row | None:
         rows = self.query(sql, parameters)
         return rows[0] if rows else None
-
-    def _open_reader_locked(self) -> sqlite3.Connection:
-        if self._closed:
-            raise RuntimeError("the ledger is closed")
-        with self._lock or nullcontext():
-            return self._open_reader()
 
     # -- the rest
 

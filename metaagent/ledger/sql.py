@@ -10,7 +10,7 @@ from typing import Any
 
 from metaagent.errors import UsageError
 from metaagent.ledger import failures
-from metaagent.ledger.connect import open_readable
+from metaagent.ledger.connect import open_readable, reading_guard
 
 _READS = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE})
 _HARMLESS_PRAGMAS = frozenset({"table_info", "table_xinfo", "table_list", "index_list", "index_info", "user_version"})
@@ -27,7 +27,8 @@ class Result:
 
 def select(path: Path, sql: str) -> Result:
     """One statement that reads. What is refused or wrong is a UsageError with SQLite's own words."""
-    connection = open_readable(path)
+    with reading_guard(path):
+        connection = open_readable(path)
     connection.row_factory = None
     connection.set_authorizer(_authorize)
     try:

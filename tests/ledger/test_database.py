@@ -312,3 +312,29 @@ def test_a_run_id_is_written_into_rows(path: Path) -> None:
             '["--all", "password=[masked]"]',
         )
         assert [one["id"] for one in runs.recent(ledger)] == [run]
+
+
+def test_opening_to_read_waits_for_the_lock_where_sqlite_is_vulnerable(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Ledger.open(path).close()
+    entered: list[LedgerLock] = []
+    acquire = LedgerLock.acquire
+
+    def note(lock: LedgerLock) -> None:
+        entered.append(lock)
+        acquire(lock)
+
+    monkeypatch.setattr(LedgerLock, "acquire", note)
+    for vulnerable in (True, False):
+        monkeypatch.setattr(connect, "is_vulnerable", lambda answer=vulnerable: answer)
+        Ledger.open(path, read_only=True).close()
+        assert len(entered) == 1
+
+
+def test_a_reader_that_closes_last_never_checkpoints(path: Path) -> None:
+    crash(path)
+    before = path.stat().st_mtime_ns, path.with_name("ledger.db-wal").stat().st_size
+    with Ledger.open(path, read_only=True) as ledger:
+        assert len(ledger.query("SELECT * FROM reply_cache")) == 1
+    assert (path.stat().st_mtime_ns, path.with_name("ledger.db-wal").stat().st_size) == before
