@@ -7,7 +7,6 @@ A pid alone is not enough: pids are reused, and a ledger may outlive a reboot. S
 from __future__ import annotations
 
 import os
-import socket
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -38,11 +37,12 @@ def _started(pid: int) -> int:
 
 @cache
 def _host() -> str:
+    name = os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
     try:
         namespace = Path("/proc/self/ns/pid").readlink().name
     except OSError:
-        return socket.gethostname()
-    return f"{socket.gethostname()}/{namespace.strip('pid:[]')}"
+        return name
+    return f"{name}/{namespace.strip('pid:[]')}"
 
 
 @cache
