@@ -33,7 +33,14 @@ def m001_first(connection: sqlite3.Connection) -> None:
             connection.execute(trigger)
 
 
-CHANGES: list[Change] = [m001_first]
+def m002_sandboxes(connection: sqlite3.Connection) -> None:
+    for table, columns in schema.FACTS_2.items():
+        connection.execute(f"CREATE TABLE {table} ({columns}) WITHOUT ROWID")
+        for trigger in schema.append_only(table):
+            connection.execute(trigger)
+
+
+CHANGES: list[Change] = [m001_first, m002_sandboxes]
 
 
 def build(changes: list[Change]) -> Migrations:

@@ -115,6 +115,12 @@ INDEXES_1: dict[str, str] = {
     "evidence_by_attempt": "evidence (attempt_id)",
 }
 
+FACTS_2: dict[str, str] = {
+    "sandbox_probes": """
+        id TEXT PRIMARY KEY, time TEXT NOT NULL, run_id TEXT, kernel TEXT NOT NULL, user TEXT NOT NULL,
+        backend TEXT NOT NULL, level INTEGER NOT NULL, result TEXT NOT NULL""",
+}
+
 # The one way to remove a fact: `ledger prune` puts its name into `switches` inside its own transaction.
 PRUNE_SWITCH = "prune"
 

@@ -21,19 +21,22 @@ def tables(path: Path) -> set[str]:
     return names
 
 
-def m002_more(connection: sqlite3.Connection) -> None:
+CHANGES, SCHEMA = list(migrations.CHANGES), connect.SCHEMA
+
+
+def next_more(connection: sqlite3.Connection) -> None:
     connection.execute("CREATE TABLE more (id TEXT PRIMARY KEY)")
 
 
-def m002_breaks(connection: sqlite3.Connection) -> None:
-    m002_more(connection)
+def next_breaks(connection: sqlite3.Connection) -> None:
+    next_more(connection)
     raise RuntimeError("power cut")
 
 
-def with_second(monkeypatch: pytest.MonkeyPatch, change: migrations.Change) -> None:
-    change.__name__ = "m002_more"
-    monkeypatch.setattr(migrations, "CHANGES", [migrations.m001_first, change])
-    monkeypatch.setattr(connect, "SCHEMA", 2)
+def with_next(monkeypatch: pytest.MonkeyPatch, change: migrations.Change) -> None:
+    change.__name__ = "next_more"
+    monkeypatch.setattr(migrations, "CHANGES", [*CHANGES, change])
+    monkeypatch.setattr(connect, "SCHEMA", SCHEMA + 1)
 
 
 def test_the_hot_path_knows_the_number_of_the_last_migration() -> None:
@@ -44,23 +47,23 @@ def test_the_hot_path_knows_the_number_of_the_last_migration() -> None:
 def test_a_migration_keeps_the_rows_and_backs_up_before(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Ledger.open(path) as ledger:
         ledger.write([("INSERT INTO reply_cache VALUES ('a', 't', 'x')", ())])
-    with_second(monkeypatch, m002_more)
+    with_next(monkeypatch, next_more)
     with Ledger.open(path) as ledger:
         assert ledger.one("SELECT count(*) FROM reply_cache")[0] == 1  # type: ignore[index]
     assert "more" in tables(path)
     (backup,) = list_backups(path)
-    assert "schema1" in backup.path.name
+    assert f"schema{SCHEMA}" in backup.path.name
     assert "more" not in tables(backup.path)
     assert backup.path.stat().st_mode & 0o777 == 0o600
 
 
 def test_one_that_fails_stays_pending_and_leaves_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Ledger.open(path).close()
-    with_second(monkeypatch, m002_breaks)
+    with_next(monkeypatch, next_breaks)
     with pytest.raises(RuntimeError, match="power cut"):
         Ledger.open(path)
     assert "more" not in tables(path)
-    with_second(monkeypatch, m002_more)
+    with_next(monkeypatch, next_more)
     Ledger.open(path).close()
     assert "more" in tables(path)
 
@@ -72,36 +75,39 @@ import os
 from pathlib import Path
 from metaagent.ledger import connect, migrations
 from metaagent.ledger.database import Ledger
-def m002_more(connection):
+CHANGES, SCHEMA = list(migrations.CHANGES), connect.SCHEMA
+
+
+def next_more(connection):
     connection.execute("CREATE TABLE more (id TEXT PRIMARY KEY)")
     os.kill(os.getpid(), 9)
-migrations.CHANGES.append(m002_more)
-connect.SCHEMA = 2
+migrations.CHANGES.append(next_more)
+connect.SCHEMA += 1
 Ledger.open(Path({str(path)!r}))
 """
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == -9
     assert "more" not in tables(path)
-    with_second(monkeypatch, m002_more)
+    with_next(monkeypatch, next_more)
     Ledger.open(path).close()
     assert "more" in tables(path)
 
 
 def test_reading_an_older_ledger_migrates_it(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Ledger.open(path).close()
-    with_second(monkeypatch, m002_more)
+    with_next(monkeypatch, next_more)
     with Ledger.open(path, read_only=True) as ledger:
         assert ledger.query("SELECT * FROM more") == []
 
 
 def test_every_fact_has_an_id_a_time_and_a_run() -> None:
     completes = {"run_ends": "run_id", "outcomes": "attempt_id", "operation_ends": "operation_id", "texts": "hash"}
-    for table, columns in {**schema.FACTS_1, **schema.EVIDENCE_1}.items():
+    for table, columns in {**schema.FACTS_1, **schema.FACTS_2, **schema.EVIDENCE_1}.items():
         names = set(re.findall(r"(?:^|,)\s*(\w+) ", columns))
         wanted = {completes.get(table, "id"), "time"} | (set() if table == "runs" else {"run_id"})
         assert wanted <= names, table
 
 
-@pytest.mark.parametrize("table", [*schema.FACTS_1, *schema.EVIDENCE_1])
+@pytest.mark.parametrize("table", [*schema.FACTS_1, *schema.FACTS_2, *schema.EVIDENCE_1])
 def test_facts_are_append_only(ledger: Ledger, table: str) -> None:
     def fill(cursor: sqlite3.Cursor) -> None:
         cursor.execute("PRAGMA defer_foreign_keys = ON")
