@@ -149,3 +149,31 @@ def test_killed_at_random_points_nothing_acknowledged_is_lost_and_the_work_is_fi
         interrupted += place.rows("SELECT count(*) FROM outcomes WHERE outcome = 'interrupted'")[0][0]
     print(json.dumps({"kills": kills, "workspaces": workspaces, "interrupted": interrupted}))  # noqa: T201
     assert interrupted or ROUNDS < 10
+
+
+def test_runs_that_die_beside_living_ones_hold_nothing_up(tmp_path: Path) -> None:
+    """Three runs at once; two are killed while the third works, a fourth comes in: all is done, nothing twice."""
+    rng = random.Random(SEED)
+    for number in range(max(2, ROUNDS // 12)):
+        place = make_place(tmp_path / f"shared-{number}", 50, config="board: {coalesce_ms: 30}\n")
+        for waits in range(5, 50, 3):
+            depends = f"REC-{waits - 1:03}, REC-{waits - 3:03}"
+            place.edit(f"] Record {waits}\n", f"] Record {waits}\n  depends: {depends}\n")
+        place.write_script([{"match": "", "json": {"name": "SMITH", "total": 7}, "delay": 0.02}])
+        running = [start(place.root, jobs=3) for _ in range(3)]
+        for one in running[:2]:
+            time.sleep(rng.uniform(0.02, 0.3))
+            one.kill()
+        running.append(start(place.root, jobs=3))
+        for one in running[2:]:
+            list(one.read())
+            assert one.join() == 0
+        last = start(place.root)
+        list(last.read())
+        assert last.join() == 0
+        assert set(place.statuses().values()) == {"DONE"}
+        for task_id in place.statuses():
+            assert place.outcomes(task_id).count("pass") == 1, (SEED, task_id, place.outcomes(task_id))
+        assert place.rows("SELECT * FROM conflicts") == []
+        assert check(place.workspace.ledger_path).problems == ()
+        place.nothing_left_behind()
