@@ -13,7 +13,7 @@ from metaagent.errors import NotFoundError, StorageError
 
 if TYPE_CHECKING:
     from metaagent.board.store import BoardStore
-    from metaagent.config import Config
+    from metaagent.config import Config, LedgerConfig
     from metaagent.ledger.database import Ledger
 
 WORKSPACE_VARIABLE = "METAAGENT_WORKSPACE"
@@ -60,13 +60,16 @@ class Workspace:
 
         return load_config(self.config_path)
 
-    def open_ledger(self, *, run_id: str | None = None, read_only: bool = False) -> Ledger:
-        """The ledger; made on first use. The caller closes it (it is a context manager)."""
+    def open_ledger(self, settings: LedgerConfig | None = None, *, read_only: bool = False) -> Ledger:
+        """The ledger; made on first use. The caller closes it (it is a context manager). ``settings`` are those of a
+        run; a short command writes each action as it comes."""
         from metaagent.ledger.database import Ledger
 
         if not read_only:
             ensure_state(self)
-        return Ledger.open(self.ledger_path, run_id=run_id, read_only=read_only)
+        if settings is None or not settings.batching:
+            return Ledger.open(self.ledger_path, read_only=read_only)
+        return Ledger.open(self.ledger_path, batching=True, queue=settings.queue, flush_ms=settings.flush_ms)
 
     def open_board(self, ledger: Ledger) -> BoardStore:
         """The board, with its history kept in ``ledger``."""

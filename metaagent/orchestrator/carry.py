@@ -107,9 +107,12 @@ def _hands(session: Session) -> Hands:
 
 
 def _keep_step(session: Session, attempt_id: str, step: Step) -> None:
-    """Steps are written when the attempt ends, or by the next flush, whichever comes first."""
-    rows = attempts.step_batch(attempt_id, step, session.run_id)
-    session.steps.setdefault(attempt_id, []).extend(rows)
+    """A model call goes to the ledger as it ends: it cost time, and others follow it. A validation can be repeated, so
+    it is written with what comes next."""
+    rows = session.steps.setdefault(attempt_id, [])
+    rows += attempts.step_batch(attempt_id, step, session.run_id)
+    if step.kind == "model":
+        session.ledger.post(session.steps.pop(attempt_id))
 
 
 async def _advice(session: Session, begun: Begun, made: Attempt, prior: list[Step]) -> list[Said]:

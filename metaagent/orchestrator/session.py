@@ -38,8 +38,6 @@ from metaagent.orchestrator.writer import BoardWriter
 from metaagent.records import AgentState, Outcome, Protocol, Status, Task
 from metaagent.workspace import Workspace
 
-STEP_FLUSH_SECONDS = 0.2
-
 
 def run(workspace: Workspace, options: RunOptions, observe: Observer) -> Summary:
     """Do one run. Failures of tasks are in the summary; raises what stops a run before it starts (no backend, a board
@@ -48,7 +46,7 @@ def run(workspace: Workspace, options: RunOptions, observe: Observer) -> Summary
 
 
 async def _run(workspace: Workspace, options: RunOptions, observe: Observer) -> Summary:
-    with workspace.open_ledger() as ledger:
+    with workspace.open_ledger(workspace.config.ledger) as ledger:
         run_id = runs.start(ledger, options.command, [repr(options)])
         status, summary = "failed", {}
         try:
@@ -273,17 +271,10 @@ def _person_changed(session: Session, changes: Sequence[PersonChange]) -> None:
 
 
 async def _keep_leases(session: Session) -> None:
-    """Renew the leases, and write the steps of long attempts so that others can follow them."""
-    renewed = time.monotonic()
+    """Renew the leases of all attempts that run, well before they run out."""
     while True:
-        await asyncio.sleep(STEP_FLUSH_SECONDS)
-        for rows in session.steps.values():
-            if rows:
-                session.ledger.post(rows[:])
-                rows.clear()
-        if time.monotonic() - renewed > session.lease / 3:
-            renewed = time.monotonic()
-            session.ledger.post(claims.renew_batch(session.run_id, session.now(), session.lease))
+        await asyncio.sleep(session.lease / 3)
+        session.ledger.post(claims.renew_batch(session.run_id, session.now(), session.lease))
 
 
 async def _end_writing(session: Session, writing: asyncio.Task[None]) -> None:
