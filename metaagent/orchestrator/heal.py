@@ -7,16 +7,18 @@ intents that never reached the board are applied now. Every step may be repeated
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from metaagent.board.edit import Move, Operation, from_json
 from metaagent.board.parse import Board
 from metaagent.board.store import BoardStore, Written
+from metaagent.errors import LockedError
 from metaagent.ledger import attempts, claims, operations, tasks
 from metaagent.ledger.database import Ledger, Row
 from metaagent.ledger.operations import Pending
@@ -28,6 +30,7 @@ from metaagent.records import Purpose, Status
 _ORIGIN = "SELECT from_status FROM status_changes WHERE task_id = ? AND to_status = ? ORDER BY id DESC LIMIT 1"
 _ENDED = "SELECT 1 FROM outcomes WHERE attempt_id = ?"
 _RELEASE = "DELETE FROM claims WHERE task_id = ? AND attempt_id = ?"
+WAIT_SECONDS = 60.0
 _REASON = "interrupted: the run that made it ended early"
 
 
@@ -47,15 +50,30 @@ class Healed:
 def heal(ledger: Ledger, store: BoardStore, now: datetime, run_id: str | None, lock_path: Path) -> Healed:
     """Finish or undo what dead runs left. Runs that are still alive are left alone.
 
-    Raises BoardError when the board may not be written; the intents then stay for the next start.
+    Raises BoardError when the board may not be written (the intents then stay for the next start), LockedError when
+    another process does not come to an end with it.
     """
     if not _anything(ledger, now):
         return Healed()
-    with FileLock(lock_path):
+    with _alone(lock_path):
         interrupted = _interrupt(ledger, now, run_id)
         left = [pending for pending in operations.pending(ledger) if pending.abandoned or pending.run_id == run_id]
         postponed = _apply(ledger, store, left, now, run_id) if left else None
         return Healed(interrupted, 0 if postponed else len(left), postponed)
+
+
+@contextmanager
+def _alone(lock_path: Path) -> Iterator[None]:
+    lock = FileLock(lock_path, timeout=WAIT_SECONDS)
+    try:
+        lock.acquire()
+    except Timeout:
+        message = f"another process has been putting this workspace right for {WAIT_SECONDS:g} s"
+        raise LockedError(message, mend="try again when it has ended") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _anything(ledger: Ledger, now: datetime) -> bool:

@@ -257,3 +257,18 @@ def test_a_task_that_changed_after_the_board_was_read_is_not_begun(make: Make, t
         assert ledger.write(record.begin(ledger, mine, [candidate], snapshot.seen, now, 600)) == []
         assert ledger.write(record.review(mine, snapshot.tasks[0], "why", snapshot.seen, now)) is None
     assert tmp_path.exists()
+
+
+def test_who_waits_for_another_s_healing_does_not_wait_for_ever(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    from filelock import FileLock
+
+    from metaagent.errors import LockedError
+
+    monkeypatch.setattr("metaagent.orchestrator.heal.WAIT_SECONDS", 0.1)
+    place = make(1)
+    with opened(place) as ledger:
+        begin(place, ledger, "REC-001")
+        died(ledger)
+        with FileLock(place.workspace.state_dir / "heal.lock"), pytest.raises(LockedError):
+            healed(place, ledger)
+        assert healed(place, ledger).attempts == 1
