@@ -19,7 +19,7 @@ from metaagent.orchestrator.advisers import Said
 from metaagent.orchestrator.artifacts import store_artifact
 from metaagent.orchestrator.attempt import Assignment, Hands, attempt
 from metaagent.orchestrator.budget import Usage
-from metaagent.orchestrator.events import Notice, Result, Started
+from metaagent.orchestrator.events import Notice, Started, result_of
 from metaagent.orchestrator.judging import judge_with
 from metaagent.orchestrator.record import Begun
 from metaagent.orchestrator.settle import Settlement, settle
@@ -151,7 +151,7 @@ async def _finish(session: Session, begun: Begun, made: Attempt, said: Sequence[
     if not await _write_end(session, begun, statements):
         return
     session.writer.put(intent)
-    _report(session, begun, made, settlement, path)
+    _report(session, made, task, settlement, path)
     _follow_up(session, task, made, settlement)
 
 
@@ -161,24 +161,8 @@ def _usage_of(made: Attempt) -> Usage:
     return Usage(counted, seconds, made.prompt_tokens + made.reply_tokens, made.calls, made.cost, counted)
 
 
-def _report(session: Session, begun: Begun, made: Attempt, settlement: Settlement, path: Path | None) -> None:
-    task = begun.candidate.task
-    result = Result(
-        task_id=task.id,
-        title=task.title,
-        agent_id=made.agent_id,
-        attempt_id=made.id,
-        outcome=made.outcome,
-        status=settlement.status,
-        reason=settlement.reason,
-        score=made.score,
-        rungs=made.rungs,
-        passed_first=made.passed_first,
-        seconds=(made.ended - made.started).total_seconds(),
-        calls=made.calls,
-        tokens=made.prompt_tokens + made.reply_tokens,
-        artifact=path,
-    )
+def _report(session: Session, made: Attempt, task: Task, settlement: Settlement, path: Path | None) -> None:
+    result = result_of(task, made, settlement.status, settlement.reason, path)
     session.results.append(result)
     session.observe(result)
 

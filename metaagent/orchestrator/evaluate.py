@@ -19,7 +19,7 @@ from metaagent.ledger.ulid import new_ulid
 from metaagent.ledger.writer import Statement
 from metaagent.orchestrator.attempt import Assignment, Hands, attempt
 from metaagent.orchestrator.crew import Crew, muster
-from metaagent.orchestrator.events import Notice, Observer, Planned, Result, Started
+from metaagent.orchestrator.events import Notice, Observer, Planned, Started, result_of
 from metaagent.orchestrator.judging import judge_with
 from metaagent.orchestrator.snapshot import default_limits
 from metaagent.records import Agent, Attempt, Limits, Protocol, Purpose, Step, Task
@@ -149,7 +149,7 @@ async def _one(bench: _Bench, task: Task) -> None:
     end = attempts.end_batch(made, run_id=bench.run_id, backend=bench.gateway.backend.name)
     await asyncio.wrap_future(bench.ledger.submit([*start, *rows, *end]))
     bench.made.append(made)
-    bench.observe(_result(task, made))
+    bench.observe(result_of(task, made, None, made.reason, None))
 
 
 def _agent(bench: _Bench, task: Task) -> Agent:
@@ -157,25 +157,6 @@ def _agent(bench: _Bench, task: Task) -> Agent:
     if agent is None:
         raise UsageError(f"no agent may do {task.id}", mend="metaagent agent list")
     return agent
-
-
-def _result(task: Task, made: Attempt) -> Result:
-    return Result(
-        task_id=task.id,
-        title=task.title,
-        agent_id=made.agent_id,
-        attempt_id=made.id,
-        outcome=made.outcome,
-        status=None,
-        reason=made.reason,
-        score=made.score,
-        rungs=made.rungs,
-        passed_first=made.passed_first,
-        seconds=(made.ended - made.started).total_seconds(),
-        calls=made.calls,
-        tokens=made.prompt_tokens + made.reply_tokens,
-        artifact=None,
-    )
 
 
 def _measurement(bench: _Bench, seconds: float) -> Measurement:

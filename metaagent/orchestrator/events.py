@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from metaagent.records import Outcome, Status
+from metaagent.records import Attempt, Outcome, Status, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,26 @@ class Result:
     calls: int
     tokens: int
     artifact: Path | None
+
+
+def result_of(task: Task, made: Attempt, status: Status | None, reason: str, artifact: Path | None) -> Result:
+    """What a watcher is told of an attempt that ended."""
+    return Result(
+        task_id=task.id,
+        title=task.title,
+        agent_id=made.agent_id,
+        attempt_id=made.id,
+        outcome=made.outcome,
+        status=status,
+        reason=reason,
+        score=made.score,
+        rungs=made.rungs,
+        passed_first=made.passed_first,
+        seconds=(made.ended - made.started).total_seconds(),
+        calls=made.calls,
+        tokens=made.prompt_tokens + made.reply_tokens,
+        artifact=artifact,
+    )
 
 
 @dataclass(frozen=True, slots=True)
