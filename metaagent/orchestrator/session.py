@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -38,10 +39,15 @@ from metaagent.orchestrator.writer import BoardWriter
 from metaagent.records import AgentState, Outcome, Protocol, Status, Task
 from metaagent.workspace import Workspace
 
+# The event loop and the ledger's writer thread hand the interpreter to each other at every commit: with Python's
+# default of 5 ms each would wait for the other most of the time.
+SWITCH_SECONDS = 0.0005
+
 
 def run(workspace: Workspace, options: RunOptions, observe: Observer) -> Summary:
     """Do one run. Failures of tasks are in the summary; raises what stops a run before it starts (no backend, a board
     that may not be written, an unknown task or agent), after the ledger has noted it."""
+    sys.setswitchinterval(SWITCH_SECONDS)
     return asyncio.run(_run(workspace, options, observe))
 
 

@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from metaagent.orchestrator.events import Event, Planned
 from metaagent.orchestrator.session import run
 from metaagent.orchestrator.state import RunOptions
 from metaagent.workspace import Workspace
@@ -92,10 +93,16 @@ def make_workspace(folder: Path, tasks: int) -> Workspace:
 
 
 def attempts_per_second(folder: Path, tasks: int) -> float:
+    """From the plan to the end of the run; start-up (imports, a new ledger, reading the set) is left out."""
     workspace = make_workspace(folder / "workspace", tasks)
-    started = time.perf_counter()
-    summary = run(workspace, RunOptions(jobs=8, retries=0), lambda _event: None)
-    seconds = time.perf_counter() - started
+    planned: list[float] = []
+
+    def observe(event: Event) -> None:
+        if isinstance(event, Planned):
+            planned.append(time.perf_counter())
+
+    summary = run(workspace, RunOptions(jobs=8, retries=0), observe)
+    seconds = time.perf_counter() - planned[0]
     assert summary.tasks == tasks, summary
     return tasks / seconds
 

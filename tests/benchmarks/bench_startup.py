@@ -24,7 +24,7 @@ def seconds(command: list[str], folder: Path, runs: int) -> float:
     times = []
     for _ in range(runs + 1):
         started = time.perf_counter()
-        subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=True)
+        subprocess.run(command, cwd=folder, capture_output=True, check=True)
         times.append(time.perf_counter() - started)
     return statistics.median(times[1:])
 
