@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from metaagent.board import lines as grammar
-from metaagent.board.problems import Problem, document_problems, duplicate_problems
+from metaagent.board.problems import Problem, document_problems, duplicate_problems, refuse_special
 from metaagent.board.scan import ActivityArea, BoardAgent, Scan, Section, Span
 from metaagent.records import Status
 
@@ -100,6 +100,7 @@ class Board:
 
 def read_board(path: Path) -> Board:
     """A plain look, without lock, ledger or history."""
+    refuse_special(path)
     return parse(path.read_bytes())
 
 

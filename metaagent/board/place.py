@@ -20,6 +20,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from metaagent.board.exchange import exchange, replace_checked, sync_folder
+from metaagent.board.problems import refuse_special
 
 SETTLED_SECONDS = 1.0
 PAUSE_SECONDS = 0.02
@@ -61,6 +62,7 @@ def stable_read(path: Path, known: bytes | None = None) -> bytes:
     Bytes that we know (the version written last) count at once, as do those of a file that is at rest; a file saved a
     moment ago is given a pause between the two reads. Raises FileNotFoundError when it stays away.
     """
+    refuse_special(path)
     deadline = time.monotonic() + PATIENCE_SECONDS
     before = _look(path)
     while True:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple
 
 from metaagent.errors import BoardUnreadableError
@@ -33,10 +35,12 @@ def open_problem(line: int, what: str, mark: str) -> Problem:
 
 
 def document_problems(data: bytes) -> list[Problem]:
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in data:
-        where = data.count(b"\n", 0, max(data.find(b"\0"), 0)) + 1
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         mend = "save it as UTF-8 or type: metaagent board undo"
-        return [Problem(where, "the board is not UTF-8 text", mend, "encoding")]
+        return [Problem(1, "the board is UTF-16, not UTF-8 text", mend, "encoding")]
+    if b"\0" in data:
+        mend = "delete it there or type: metaagent board undo"
+        return [Problem(data.count(b"\n", 0, data.find(b"\0")) + 1, "a NUL character", mend, "encoding")]
     try:
         data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -55,6 +59,18 @@ def duplicate_problems(identities: Iterable[tuple[bytes | None, int]]) -> list[P
             mend = "delete one of the two ids, or type: metaagent board repair"
             found.append(Problem(index + 1, message, mend, "duplicate"))
     return found
+
+
+def refuse_special(path: Path) -> None:
+    """Raise where the board is something else than a file: opening a pipe would wait for ever."""
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISREG(mode):
+        what = "a folder" if stat.S_ISDIR(mode) else "not a file"
+        mend = f"mv {path.name} OTHER_NAME, then type: metaagent board undo"
+        raise BoardUnreadableError(f"{path} is {what}", line=1, mend=mend)
 
 
 def refuse(problems: Iterable[Problem], name: str = "WORKING.md") -> None:

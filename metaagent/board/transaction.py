@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import time
 from collections.abc import Iterable, Iterator
@@ -41,11 +42,14 @@ def locked(store: StoreSettings) -> Iterator[None]:
         ) from None
     except PermissionError as error:
         raise StorageError(
-            f"cannot write beside {store.path}: {error}", mend="check the folder's permissions"
+            f"cannot {'read' if error.filename == str(store.path) else 'write beside'} {store.path}: {error.strerror}",
+            mend=f"check the permissions of folder and file: ls -ld {store.path.parent} {store.path}",
         ) from None
     except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         raise StorageError(
-            f"cannot write {store.path}: {error.strerror or error}", mend="free space, then repeat"
+            f"cannot write {store.path}: {error.strerror or error}",
+            mend="free some space, then run the same command again" if full else f"ls -ld {store.path}",
         ) from None
 
 

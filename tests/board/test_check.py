@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from metaagent.board.check import check, repair
-from metaagent.board.parse import parse
-from metaagent.errors import BoardSuspectError
+from metaagent.board.parse import parse, read_board
+from metaagent.errors import BoardSuspectError, BoardUnreadableError
 from metaagent.records import Status
 from tests.board.helpers import BOARD, make_store, save
 
@@ -99,3 +101,25 @@ def test_repair_does_not_accept_a_mass_deletion(tmp_path: Path) -> None:
     save(store.path, "# nothing\n")
     with pytest.raises(BoardSuspectError):
         store.repair()
+
+
+@pytest.mark.parametrize(
+    ("data", "line", "message"),
+    [
+        (BOARD.replace("stamps", "sta\0mps").encode(), 12, "a NUL character"),
+        (BOARD.encode("utf-16"), 1, "the board is UTF-16, not UTF-8 text"),
+    ],
+)
+def test_what_is_no_text_is_named(data: bytes, line: int, message: str) -> None:
+    problem = next(one for one in check(parse(data)) if one.blocking)
+    assert (problem.line, problem.message) == (line, message)
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
+def test_a_board_that_is_no_file_is_refused_at_once(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    store = make_store(tmp_path)
+    store.path.unlink()
+    make(store.path)
+    for read in (store.sync, store.read, store.undo, lambda: read_board(store.path)):
+        with pytest.raises(BoardUnreadableError, match=r"WORKING\.md is"):
+            read()
