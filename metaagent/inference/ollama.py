@@ -15,11 +15,17 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-import ollama
 from pydantic import ValidationError
 
 from metaagent.errors import BackendError, ConfigError, ModelMissingError, ReplyError
 from metaagent.inference.base import REPLY_REASONS, ChatRequest, Chunk, ModelInfo
+
+try:
+    import ollama
+except ValueError as error:  # the library reads OLLAMA_HOST while it is imported
+    raise ConfigError(
+        f"OLLAMA_HOST {os.environ.get('OLLAMA_HOST')!r} is no address: {error}", mend="set it to HOST:PORT"
+    ) from error
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 11434

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -333,3 +336,10 @@ async def test_a_proxy_of_the_environment_does_not_get_local_calls(
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     async with opened(fake) as door:
         assert (await door.chat(request())).text
+
+
+def test_an_address_that_is_none_is_the_users_setting_not_our_bug() -> None:
+    """In a process of its own: the library reads OLLAMA_HOST while it is imported."""
+    code = "import metaagent.inference.ollama"
+    ran = subprocess.run([sys.executable, "-c", code], env={**os.environ, "OLLAMA_HOST": ":::bad"}, capture_output=True)
+    assert b"ConfigError: OLLAMA_HOST ':::bad' is no address" in ran.stderr
