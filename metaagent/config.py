@@ -201,6 +201,7 @@ def parse_config(text: str, *, where: str, environment: Mapping[str, str] = os.e
         values = {}
     if not isinstance(values, dict):
         raise ConfigError(f"{where}:1: must be a mapping of settings", mend="metaagent config edit")
+    _refuse_twice(root, where)
     override = environment.get(BACKEND_VARIABLE)
     if override:
         try:
@@ -213,8 +214,33 @@ def parse_config(text: str, *, where: str, environment: Mapping[str, str] = os.e
         raise ConfigError(_explain(error, root, where), mend="metaagent config edit") from error
 
 
+def _refuse_twice(node: yaml.Node | None, where: str) -> None:
+    """A key that stands twice in one mapping: YAML would take the last one in silence."""
+    waiting, visited = [node], set[int]()
+    while waiting:
+        node = waiting.pop()
+        if node is None or id(node) in visited:  # an alias may lead back to where it stands
+            continue
+        visited.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            waiting += node.value
+        elif isinstance(node, yaml.MappingNode):
+            _refuse_same_keys(node, where)
+            waiting += [value for _, value in node.value]
+
+
+def _refuse_same_keys(node: yaml.MappingNode, where: str) -> None:
+    seen: set[str] = set()
+    for key, _ in node.value:
+        if str(key.value) in seen:
+            line = key.start_mark.line + 1
+            raise ConfigError(f"{where}:{line}: the key '{key.value}' stands twice", mend="metaagent config edit")
+        seen.add(str(key.value))
+
+
 def _explain(error: ValidationError, root: yaml.Node | None, where: str) -> str:
-    first = error.errors()[0]
+    errors = error.errors()  # a mistyped key first: what is then missing follows from it
+    first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
     location: tuple[int | str, ...] = tuple(part for part in first["loc"] if part != "[key]")
     line = _line_of(root, location)
     name = ".".join(str(part) for part in location)

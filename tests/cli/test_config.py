@@ -77,3 +77,18 @@ def test_an_editor_that_does_not_work_is_named(
 def write(workspace: Path, text: str) -> None:
     (workspace / ".metaagent").mkdir(exist_ok=True)
     (workspace / ".metaagent" / "config.yaml").write_text(text, encoding="utf-8")
+
+
+def test_a_mistyped_required_key_is_told_before_what_is_missing(workspace: Path, cli: Cli) -> None:
+    write(workspace, "roles:\n  poet:\n    purpos: rhymes\n")
+    ran = cli("config", "show")
+    assert (ran.status, "config.yaml:3; did you mean 'purpose'?" in ran.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"), [("cache: true\ncache: false\n", 2), ("limits:\n  attempts: 1\n  attempts: 9\n", 3)]
+)
+def test_a_key_that_stands_twice_is_an_error(workspace: Path, cli: Cli, text: str, line: int) -> None:
+    write(workspace, text)
+    ran = cli("config", "show")
+    assert (ran.status, f"config.yaml:{line}: the key" in ran.err) == (2, True)
