@@ -127,7 +127,8 @@ class SpecIndex:
         candidates = (spec, f"{FOLDER}/{spec}", f"{FOLDER}/{spec}.yaml")
         path = next((file for file in (inside(one, self.root) for one in candidates) if file.is_file()), None)
         if path is None:
-            raise SpecificationError(f"{task_id}: spec: {spec}: no such file", mend=f"create {FOLDER}/{spec}")
+            missing = spec if "/" in spec else f"{FOLDER}/{spec}"
+            raise SpecificationError(f"{task_id}: spec: {spec}: no such file", mend=f"create {missing}")
         entry = _scan(path)
         if entry.set is None:
             return self._single(entry)

@@ -80,3 +80,10 @@ def test_the_file_name_is_the_id_where_the_file_names_none(tmp_path: Path) -> No
 def test_a_set_is_not_read_for_ids_that_it_cannot_have(tmp_path: Path) -> None:
     workspace(tmp_path, tasks__invoices_yaml=SET.replace("goal", "gaol"))
     assert SpecIndex(tmp_path).get("TASK-1") is None
+
+
+@pytest.mark.parametrize(("spec", "place"), [("mine.yaml", "tasks/mine.yaml"), ("tasks/mine.yaml", "tasks/mine.yaml")])
+def test_a_file_that_is_missing_is_to_be_made_where_the_board_says(tmp_path: Path, spec: str, place: str) -> None:
+    with pytest.raises(SpecificationError) as caught:
+        SpecIndex(workspace(tmp_path)).get("TASK-001", spec)
+    assert caught.value.mend == f"create {place}"
