@@ -37,13 +37,14 @@ class Crew:
         return find_agent(self.agents, best.agent_id) if best else None
 
 
-def muster(config: Config, ledger: Ledger, states: Mapping[str, AgentState]) -> Crew:
-    """The agents of a workspace as a run meets them.
+def muster(config: Config, ledger: Ledger | None, states: Mapping[str, AgentState]) -> Crew:
+    """The agents of a workspace as a run meets them; without a ledger nobody has a history or is paused.
 
     Raises ConfigError for an agent whose role is unknown.
     """
-    agents = roster(config, agent_states.paused(ledger))
-    return Crew(agents, load_roles(config), roll_up(attempts.history(ledger)), states)
+    paused = agent_states.paused(ledger) if ledger else frozenset()
+    history = attempts.history(ledger) if ledger else {}
+    return Crew(roster(config, paused), load_roles(config), roll_up(history), states)
 
 
 def writers(crew: Crew) -> Sequence[Agent]:

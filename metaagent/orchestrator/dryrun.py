@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from metaagent.agents.roster import find_agent
 from metaagent.board.parse import BoardTask
 from metaagent.board.store import read_board
+from metaagent.ledger.database import Ledger
 from metaagent.orchestrator.budget import Usage, used_up
 from metaagent.orchestrator.crew import Crew, muster
 from metaagent.orchestrator.plan import plan
@@ -43,8 +45,8 @@ def dry_plan(workspace: Workspace, options: RunOptions) -> DryPlan:
     board = read_board(workspace.board_path)
     index = SpecIndex(workspace.root, default_limits(workspace.config))
     joined, held = join_all([_named(line) for line in board.tasks], index)
-    with workspace.open_ledger() as ledger:
-        used = used_before(ledger)
+    with _known(workspace) as ledger:
+        used = used_before(ledger) if ledger else {}
         crew = muster(workspace.config, ledger, board_states(board.agents))
     over = {}
     for task in joined:
@@ -55,6 +57,11 @@ def dry_plan(workspace: Workspace, options: RunOptions) -> DryPlan:
     only = find_agent(crew.agents, options.agent).id if options.agent else None
     lines = tuple(_line(crew, task, only) for task in found.ready[: options.limit])
     return DryPlan(lines, found.waiting, found.left_out)
+
+
+def _known(workspace: Workspace) -> AbstractContextManager[Ledger | None]:
+    """The ledger where there is one: a look makes none."""
+    return workspace.open_ledger(read_only=True) if workspace.ledger_path.exists() else nullcontext()
 
 
 def _named(line: BoardTask) -> BoardTask:

@@ -7,7 +7,7 @@ intents that never reached the board are applied now. Every step may be repeated
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from metaagent.board.edit import Move, Operation, from_json
+from metaagent.board.edit import Move, Operation, SetAgent, from_json
 from metaagent.board.parse import Board
 from metaagent.board.store import BoardStore, Written
 from metaagent.errors import LockedError
@@ -25,7 +25,7 @@ from metaagent.ledger.operations import Pending
 from metaagent.ledger.times import to_text
 from metaagent.ledger.writer import Statement, run_batch
 from metaagent.orchestrator.record import conflict_batch, intend, person_rows
-from metaagent.records import Purpose, Status
+from metaagent.records import AgentState, Purpose, Status
 
 _ORIGIN = "SELECT from_status FROM status_changes WHERE task_id = ? AND to_status = ? ORDER BY id DESC LIMIT 1"
 _ENDED = "SELECT 1 FROM outcomes WHERE attempt_id = ?"
@@ -87,6 +87,7 @@ def _anything(ledger: Ledger, now: datetime) -> bool:
 def _interrupt(ledger: Ledger, now: datetime, run_id: str | None) -> int:
     """One transaction: outcomes, status changes, released claims, and the intent to move the tasks back."""
     rows, stale = attempts.unfinished(ledger, now), claims.stale(ledger, now)
+    working = {claim.agent_id for claim in claims.live(ledger, now)}
 
     def work(cursor: sqlite3.Cursor) -> int:
         left = [row for row in rows if not cursor.execute(_ENDED, (row["id"],)).fetchone()]
@@ -99,6 +100,7 @@ def _interrupt(ledger: Ledger, now: datetime, run_id: str | None) -> int:
                 batch += tasks.status_batch(
                     row["task_id"], Status.IN_PROGRESS, origin, "run", _REASON, now=to_text(now), run_id=run_id
                 )
+        back += [SetAgent(agent_id, AgentState.IDLE) for agent_id in _idle(left, working)]
         batch.append((_RELEASE, [(claim.task_id, claim.attempt_id) for claim in stale]))
         if back:
             batch += intend(back, now, run_id)[1]
@@ -106,6 +108,11 @@ def _interrupt(ledger: Ledger, now: datetime, run_id: str | None) -> int:
         return len(left)
 
     return int(ledger.write(work)) if rows or stale else 0
+
+
+def _idle(rows: Sequence[Row], working: Collection[str]) -> list[str]:
+    """The agents that the board may still show as active although nobody works as them."""
+    return sorted({row["agent"] for row in rows if row["purpose"] == Purpose.RUN} - set(working))
 
 
 def _origin(cursor: sqlite3.Cursor, row: Row) -> Status:
