@@ -42,6 +42,7 @@ NOUNS: dict[str, dict[str, str]] = {
         "agent": "List, show, add, edit, pause, resume and remove agents; why one was chosen.",
         "model": "List, pull, show and remove models.",
         "trust": "Show what code of this workspace may run, and pin it.",
+        "sandbox": "Show, prove and use the walls behind which code of models runs.",
         "completion": "Print the completion script for bash, zsh or fish.",
     },
     "Data": {

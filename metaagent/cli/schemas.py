@@ -348,6 +348,36 @@ REPORT = record(
 )
 PLAN = record("run --dry-run", lines=listed({"type": "object"}), waiting=mapped(listed(TEXT)), left_out=mapped(TEXT))
 
+SANDBOXES = record(
+    "sandbox status, sandbox probe",
+    used=maybe(TEXT),
+    level=maybe(COUNT),
+    backends=listed(
+        record(
+            name=TEXT,
+            level=COUNT,
+            proven=TRUTH,
+            fresh=TRUTH,
+            why_not=TEXT,
+            key=maybe(mapped(TEXT)),
+            probes=listed(record(name=TEXT, promise=TEXT, shown=TRUTH, held=TRUTH, needed=TRUTH, ok=TRUTH, note=TEXT)),
+        )
+    ),
+)
+SANDBOX_RUN = record(
+    "sandbox run",
+    backend=TEXT,
+    level=COUNT,
+    status={"enum": ["exited", "signalled", "killed"]},
+    exit_code=maybe({"type": "integer"}),
+    signal=maybe(COUNT),
+    killed_for=maybe({"enum": ["wall", "cpu", "memory", "output", "disk", "processes"]}),
+    seconds=NUMBER,
+    stdout=TEXT,
+    stderr=TEXT,
+    files=mapped(COUNT),
+)
+
 SCHEMAS: dict[str, Schema] = {
     "agent": either(
         listed(AGENT),
@@ -393,6 +423,7 @@ SCHEMAS: dict[str, Schema] = {
         record("model remove", name=TEXT, removed=listed(TEXT)),
     ),
     "run": either(RUN, PLAN),
+    "sandbox": either(SANDBOXES, SANDBOX_RUN),
     "schedule": record(crontab=TEXT, service=TEXT, timer=TEXT),
     "schema": either(listed(TEXT), {"type": "object"}),
     "status": STATUS_PAGE,

@@ -95,14 +95,17 @@ def dev(at: dict[str, Any]) -> None:
 
 
 def _fill(path: str) -> None:
+    """24 MiB in files that are small enough each."""
     try:
-        with open(path, "wb", buffering=0) as stream:  # noqa: PTH123
-            for _ in range(24):
-                if stream.write(b"x" * MIB) != MIB:
+        for number in range(6):
+            with open(f"{path}-{number}", "wb", buffering=0) as stream:  # noqa: PTH123
+                if stream.write(b"x" * (4 * MIB)) != 4 * MIB:
                     return
         say("done")
     finally:
-        os.unlink(path)  # noqa: PTH108
+        for number in range(6):
+            with contextlib.suppress(OSError):
+                os.unlink(f"{path}-{number}")  # noqa: PTH108
 
 
 def signals(at: dict[str, Any]) -> None:

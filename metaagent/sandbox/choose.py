@@ -72,9 +72,9 @@ class Candidate:
         return self.proof.problem or "does not hold: " + ", ".join(result.name for result in self.proof.failed)
 
 
-def candidates(proofs: Proofs, backends: Backends = BACKENDS) -> list[Candidate]:
+def candidates(proofs: Proofs, backends: Backends | None = None) -> list[Candidate]:
     """All backends by strength, with what is known of them. Runs nothing."""
-    return [_look(proofs, *backend) for backend in backends]
+    return [_look(proofs, *backend) for backend in backends or BACKENDS]
 
 
 def _look(proofs: Proofs, name: str, level: int, make: Callable[[], Sandbox]) -> Candidate:
@@ -108,7 +108,7 @@ def choose(
     *,
     level: int = 2,
     notice: Callable[[str], None] = lambda _: None,
-    backends: Backends = BACKENDS,
+    backends: Backends | None = None,
 ) -> Sandbox:
     """The strongest proven sandbox of at least that level (1 is the strongest), probing what is not yet known.
 

@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from tempfile import TemporaryFile
 from time import monotonic
 from typing import IO, Any, Final
 
@@ -96,14 +97,15 @@ def outcome(ended: Ended, code: int | None, signal: int | None, files: dict[str,
 
 
 def in_memory(stack: ExitStack, content: bytes) -> int:
-    """A descriptor to read ``content`` from, closed at the end of ``stack``."""
-    descriptor = os.memfd_create("job")
-    stack.callback(os.close, descriptor)
-    view = memoryview(content)
-    while view:
-        view = view[os.write(descriptor, view) :]
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    return descriptor
+    """A descriptor to read ``content`` from, closed at the end of ``stack``; a file without a name, not on disk."""
+    try:
+        stream = stack.enter_context(os.fdopen(os.memfd_create("job"), "w+b"))
+    except OSError:  # we are behind such walls ourselves
+        stream = stack.enter_context(TemporaryFile("w+b"))  # noqa: SIM115
+    stream.write(content)
+    stream.flush()
+    stream.seek(0)
+    return stream.fileno()
 
 
 def _follow(process: subprocess.Popen[bytes], streams: _Streams, watch: Watch, deadline: float) -> KilledFor | None:

@@ -1,0 +1,185 @@
+"""What every backend does with jobs that behave and with jobs that do not."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from time import monotonic
+
+import pytest
+
+from metaagent.sandbox.base import MIB, Job, KilledFor, Sandbox, Status
+from tests.sandbox.values import SMALL, python, running
+
+
+def test_a_job_gets_its_files_and_input_and_gives_files_back(sandbox: Sandbox) -> None:
+    source = "import sys, pathlib; pathlib.Path('deep/out').write_text(open('deep/in').read() + sys.stdin.read())"
+    job = python(source, files={"deep/in": b"one "}, stdin=b"two", collect=("deep/out", "missing"))
+    outcome = sandbox.run(job)
+    assert outcome.ok, outcome
+    assert outcome.files == {"deep/out": b"one two"}
+    assert (outcome.status, outcome.killed_for) == (Status.EXITED, None)
+
+
+def test_input_is_whole_however_long_and_whether_or_not_it_is_read(sandbox: Sandbox) -> None:
+    data = os.urandom(3 * MIB)
+    source = "import sys, hashlib; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest(), end='')"
+    outcome = sandbox.run(python(source, stdin=data))
+    from hashlib import sha256
+
+    assert outcome.stdout.decode() == sha256(data).hexdigest()
+    assert sandbox.run(python("print(1)", stdin=data, collect=("x",))).stdout == b"1\n"
+
+
+def test_only_regular_files_come_back(sandbox: Sandbox) -> None:
+    source = """
+import os
+os.symlink("/etc/hostname", "link"); os.mkfifo("pipe"); os.mkdir("folder"); os.symlink("folder", "way")
+open("folder/file", "w").write("x"); open("large", "w").write("x" * 3_000_000); open("fine", "w").write("y")
+"""
+    names = ("link", "pipe", "folder", "way/file", "folder/file", "large", "fine")
+    outcome = sandbox.run(python(source, limits=replace(SMALL, file_bytes=4 * MIB), collect=names))
+    assert outcome.ok, outcome.stderr
+    assert sorted(outcome.files) == ["fine", "folder/file", "large"]
+    smaller = replace(SMALL, file_bytes=MIB)
+    assert sandbox.run(python(source, limits=smaller, collect=names)).exit_code == 1
+
+
+def test_nothing_of_the_environment_comes_in(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_TOKEN", "secret-in-the-environment")
+    source = "import os; print(dict(os.environ)); print(os.listdir('.'), os.getcwd())"
+    outcome = sandbox.run(python(source, environment={"GIVEN": "this"}))
+    assert b"secret-in-the-environment" not in outcome.stdout
+    assert b"'GIVEN': 'this'" in outcome.stdout
+    assert b"[]" in outcome.stdout
+
+
+def test_how_it_ended_is_told(sandbox: Sandbox) -> None:
+    assert sandbox.run(Job(("sh", "-c", "exit 7"))).exit_code == 7
+    killed = sandbox.run(Job(("sh", "-c", "kill -9 $$")))
+    assert (killed.status, killed.signal, killed.exit_code) == (Status.SIGNALLED, 9, None)
+    missing = sandbox.run(Job(("no-such-program",)))
+    assert (missing.exit_code, b"no-such-program" in missing.stderr) == (127, True)
+
+
+def test_wall_clock(sandbox: Sandbox) -> None:
+    started = monotonic()
+    outcome = sandbox.run(Job(("sleep", "20"), limits=replace(SMALL, wall_seconds=0.3)))
+    assert (outcome.status, outcome.killed_for) == (Status.KILLED, KilledFor.WALL)
+    assert monotonic() - started < 5
+
+
+def test_processor_time(sandbox: Sandbox) -> None:
+    outcome = sandbox.run(python("while True: pass", limits=replace(SMALL, cpu_seconds=1)))
+    assert (outcome.status, outcome.killed_for) == (Status.KILLED, KilledFor.CPU)
+
+
+def test_output_of_100_mb_is_cut(sandbox: Sandbox) -> None:
+    source = "import sys\nfor _ in range(100): sys.stdout.write('x' * 1_000_000)"
+    outcome = sandbox.run(python(source))
+    assert outcome.killed_for is KilledFor.OUTPUT
+    assert outcome.stdout == b"x" * SMALL.output_bytes
+    errors = sandbox.run(python(source.replace("stdout", "stderr")))
+    assert (errors.killed_for, len(errors.stderr)) == (KilledFor.OUTPUT, SMALL.output_bytes)
+
+
+def test_memory_that_a_fork_shares_is_counted_once(sandbox: Sandbox) -> None:
+    source = """
+import os, time
+data = bytearray(40_000_000)
+for _ in range(6):
+    if os.fork() == 0:
+        time.sleep(0.3); os._exit(0)
+for _ in range(6): os.wait()
+"""
+    assert sandbox.run(python(source)).ok
+
+
+def test_a_fork_bomb_ends(sandbox: Sandbox) -> None:
+    marker = f"bomb{secrets.token_hex(6)}"
+    source = """
+import os
+while True:
+    try: os.fork()
+    except OSError: pass
+"""
+    started = monotonic()
+    outcome = sandbox.run(python(source, marker, limits=replace(SMALL, wall_seconds=1.0)))
+    assert outcome.status is Status.KILLED
+    assert monotonic() - started < 12
+    assert running(marker) == []
+
+
+def test_what_is_left_behind_ends_with_the_job(sandbox: Sandbox) -> None:
+    marker = f"left{secrets.token_hex(6)}"
+    source = """
+import os, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        time.sleep(60)  # and it keeps the pipes open
+    os._exit(0)
+"""
+    started = monotonic()
+    assert sandbox.run(python(source, marker)).ok
+    assert monotonic() - started < SMALL.wall_seconds
+    assert running(marker) == []
+
+
+def test_a_job_cannot_kill_its_parent_nor_everything(sandbox: Sandbox) -> None:
+    source = """
+import os
+for pid in (os.getppid(), -1):
+    try: os.kill(pid, 9)
+    except OSError: pass
+print("still here")
+"""
+    outcome = sandbox.run(python(source))
+    assert (outcome.stdout, outcome.exit_code) in ((b"still here\n", 0), (b"", None))
+    assert outcome.status in (Status.EXITED, Status.SIGNALLED)
+
+
+def test_empty_files_without_end(sandbox: Sandbox) -> None:
+    source = """
+import os
+for number in range(60_000):
+    os.close(os.open(f"f{number}", os.O_CREAT | os.O_WRONLY))
+import time; time.sleep(1)
+"""
+    assert sandbox.run(python(source)).killed_for is KilledFor.DISK
+
+
+def test_several_at_once_do_not_see_each_other(sandbox: Sandbox) -> None:
+    def one(number: int) -> bytes:
+        source = (
+            f"import os, time; open('mine', 'w').write('{number}'); time.sleep(0.1); print(os.listdir('.'), end='')"
+        )
+        outcome = sandbox.run(python(source, collect=("mine",)))
+        assert outcome.stdout == b"['mine']", outcome
+        return outcome.files["mine"]
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(one, range(8))) == [str(number).encode() for number in range(8)]
+
+
+def test_a_connected_pair_of_streams_works(sandbox: Sandbox) -> None:
+    source = "import socket; a, b = socket.socketpair(); a.sendall(b'hello'); print(b.recv(9).decode(), end='')"
+    assert sandbox.run(python(source)).stdout == b"hello"
+
+
+def test_no_folder_of_a_job_stays(sandbox: Sandbox) -> None:
+    from pathlib import Path
+    from tempfile import gettempdir
+
+    before = set(Path(gettempdir()).glob("metaagent-job-*"))
+    source = """
+import os
+os.mkdir("closed", 0)
+for number in range(300):
+    os.mkdir("d"); os.chdir("d")
+"""
+    outcome = sandbox.run(python(source))
+    assert outcome.ok, outcome.stderr
+    assert set(Path(gettempdir()).glob("metaagent-job-*")) <= before
