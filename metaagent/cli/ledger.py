@@ -67,6 +67,7 @@ def check() -> None:
     """Check that the ledger is whole; exit status 74 when it is not."""
     from metaagent.errors import NotFoundError
     from metaagent.ledger import check as checks
+    from metaagent.ledger.failures import UPGRADE, restore
 
     state = current()
     where = state.workspace().ledger_path
@@ -75,7 +76,7 @@ def check() -> None:
     report = checks.check(where)
     state.out("ledger", report, _report(report))
     if report.problems:
-        state.warn("to restore a backup: metaagent ledger backup --list, then copy one over the ledger")
+        state.warn(f"  try: {UPGRADE if report.verdict == 'newer' else restore(where)}")
         raise typer.Exit(74)
 
 
@@ -181,7 +182,7 @@ def _cell(value: Any) -> Any:
 def _report(report: Report) -> str:
     rows = sum(report.rows.values())
     lines = [
-        f"{report.path}: {'damaged' if report.problems else 'whole'}",
+        f"{report.path}: {report.verdict}",
         *(f"  problem: {problem}" for problem in report.problems),
         f"  schema {report.schema}, {rows} rows, {report.size} bytes",
         f"  SQLite {report.sqlite}: {'writes hold the file lock' if report.locked_writes else 'no file lock needed'}",

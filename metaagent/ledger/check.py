@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from metaagent.ledger.connect import SCHEMA, integrity_problems
+from metaagent.errors import LedgerError, StorageError
+from metaagent.ledger import failures
+from metaagent.ledger.connect import SCHEMA, connect_reading, integrity_problems
 from metaagent.ledger.lock import is_vulnerable
 
 
@@ -24,19 +27,31 @@ class Report:
     sqlite: str
     locked_writes: bool
 
+    @property
+    def verdict(self) -> str:
+        """``newer``: whole as far as can be seen, but not for this version of the program."""
+        if self.schema > SCHEMA:
+            return "newer"
+        return "damaged" if self.problems else "whole"
+
 
 def check(path: Path) -> Report:
-    """Reads only, and also reads a file that ``Ledger.open`` refuses."""
-    connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+    """Reads only, and also reads a file that ``Ledger.open`` refuses. Raises StorageError where it cannot be read."""
+    if not path.is_file():
+        raise StorageError(
+            f"the ledger {path} is not a file", mend=f"mv {path} OTHER_NAME, then: metaagent ledger check"
+        )
     try:
-        connection.execute("PRAGMA busy_timeout = 30000")
-        problems = integrity_problems(connection)
-        facts = (0, {}, 0, 0) if problems else _facts(connection)
-        schema, rows, dropped, unfinished = facts
-        if not problems:
-            problems += _schema_problems(schema) + _foreign_problems(connection)
-    finally:
-        connection.close()
+        with closing(connect_reading(path)) as connection:
+            problems = integrity_problems(connection)
+            schema, rows, dropped, unfinished = (0, {}, 0, 0) if problems else _facts(connection)
+            if not problems:
+                problems += _schema_problems(schema) + _foreign_problems(connection)
+    except sqlite3.Error as error:
+        cause = failures.translate(error, path)
+        if not isinstance(cause, LedgerError):
+            raise cause from error
+        problems, schema, rows, dropped, unfinished = [str(error)], 0, {}, 0, 0
     size = path.stat().st_size
     return Report(
         *(path, schema, size, rows, tuple(problems), dropped, unfinished, sqlite3.sqlite_version, is_vulnerable())

@@ -54,16 +54,8 @@ def open_readable(path: Path) -> sqlite3.Connection:
     if not path.exists():
         raise NotFoundError(f"there is no ledger at {path} yet", mend="metaagent run")
     try:
-        connection = _connect(path, "ro")
-        try:
-            connection.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
-            version = _version(connection, path)
-        except sqlite3.OperationalError:
-            connection.close()
-            if os.access(path.parent, os.W_OK) or _has_wal(path):
-                raise
-            connection = _connect(path, "ro&immutable=1")
-            version = _version(connection, path)
+        connection = connect_reading(path)
+        version = _version(connection, path)
         if version < SCHEMA:
             connection.close()
             raise OutdatedError(f"the ledger {path} has schema {version}, older than {SCHEMA}", mend="metaagent run")
@@ -72,6 +64,20 @@ def open_readable(path: Path) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise failures.translate(error, path) from error
     connection.row_factory = sqlite3.Row
+    return connection
+
+
+def connect_reading(path: Path) -> sqlite3.Connection:
+    """A read-only connection to a file of any schema that can be read. Raises sqlite3.Error."""
+    connection = _connect(path, "ro")
+    try:
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_MILLISECONDS}")
+        connection.execute("PRAGMA user_version").fetchone()
+    except sqlite3.Error as error:
+        connection.close()
+        if not isinstance(error, sqlite3.OperationalError) or os.access(path.parent, os.W_OK) or _has_wal(path):
+            raise
+        connection = _connect(path, "ro&immutable=1")
     return connection
 
 
@@ -107,6 +113,8 @@ def require_integrity(connection: sqlite3.Connection, path: Path) -> None:
 def integrity_problems(connection: sqlite3.Connection) -> list[str]:
     try:
         rows = connection.execute("PRAGMA integrity_check(20)").fetchall()
+    except sqlite3.OperationalError:  # locked, no access: says nothing about the file
+        raise
     except sqlite3.DatabaseError as error:
         return [str(error)]
     return [str(row[0]) for row in rows if row[0] != "ok"]

@@ -8,6 +8,7 @@ from pathlib import Path
 from metaagent.errors import LedgerError, LockedError, MetaagentError, StorageError
 
 CHECK = "metaagent ledger check"
+UPGRADE = "install a newer metaagent: pip install --upgrade metaagent"
 
 
 def translate(error: BaseException, path: Path) -> BaseException:
@@ -22,9 +23,10 @@ def translate(error: BaseException, path: Path) -> BaseException:
     if code == sqlite3.SQLITE_FULL:
         return StorageError(f"no space left for the ledger {path}", mend="free some space, or: metaagent ledger prune")
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_AUTH):
+        verb = "opened" if code == sqlite3.SQLITE_CANTOPEN else "written"
         return StorageError(
-            f"the ledger {path} cannot be written: {error}",
-            mend=f"make {path.parent} and the file in it writable, then run the command again",
+            f"the ledger {path} cannot be {verb}: {error}",
+            mend=f"check the permissions with: ls -ld {path.parent} {path}",
         )
     if code == sqlite3.SQLITE_IOERR:
         return StorageError(f"the disk failed under the ledger {path}: {error}", mend=f"check the disk, then: {CHECK}")
@@ -34,12 +36,20 @@ def translate(error: BaseException, path: Path) -> BaseException:
 def corrupt(path: Path, what: str) -> LedgerError:
     return LedgerError(
         f"the ledger {path} is damaged: {what}",
-        mend=f"{CHECK}; to restore the newest backup: metaagent ledger backup --list",
+        mend=f"{CHECK}; then {restore(path)}",
+    )
+
+
+def restore(path: Path) -> str:
+    """What to do about a ledger that is damaged."""
+    return (
+        f"copy a backup over it (metaagent ledger backup --list), or without one: mv {path} {path}.damaged"
+        " (the next command starts a new ledger)"
     )
 
 
 def newer(path: Path, found: int, known: int) -> LedgerError:
     return LedgerError(
         f"the ledger {path} has schema {found}; this metaagent knows {known} and does not guess",
-        mend="install a newer metaagent: pip install --upgrade metaagent",
+        mend=UPGRADE,
     )
