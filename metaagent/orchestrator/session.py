@@ -19,7 +19,7 @@ from metaagent.agents.roster import find_agent
 from metaagent.board.edit import SetAgent
 from metaagent.board.store import BoardStore, PersonChange
 from metaagent.config import seconds_of
-from metaagent.errors import InterruptedRunError, MetaagentError, NotFoundError
+from metaagent.errors import BoardConflictError, InterruptedRunError, MetaagentError, NotFoundError, TrustError
 from metaagent.inference.gateway import Gateway
 from metaagent.inference.select import open_backend
 from metaagent.ledger import claims, protocols, replies, runs
@@ -161,6 +161,7 @@ async def _give_up(session: Session) -> None:
 def _enqueue(session: Session, snapshot: Snapshot) -> bool:
     """Put what the board offers into the queue; False when there is nothing (more) to do."""
     session.seen = snapshot.seen
+    session.untrusted = snapshot.untrusted
     session.domains = snapshot.domains
     session.tasks = {task.id: task for task in snapshot.tasks}
     session.usage = used_before(session.ledger)
@@ -354,8 +355,10 @@ def _exit_status(session: Session, failed: int) -> int:
     if session.failure is not None:
         return session.failure.exit_status
     if session.writer.conflicts:
-        return 3
-    return 1 if failed else 0
+        return BoardConflictError.exit_status
+    if failed:
+        return MetaagentError.exit_status
+    return TrustError.exit_status if session.untrusted else 0
 
 
 def _end_of(summary: Summary) -> str:

@@ -11,6 +11,7 @@ from metaagent.board.store import BoardStore, Sync
 from metaagent.config import Config
 from metaagent.errors import SpecificationError
 from metaagent.ledger import attempts, operations, tasks
+from metaagent.ledger import trust as trusts
 from metaagent.ledger.database import Ledger
 from metaagent.orchestrator.budget import Usage
 from metaagent.orchestrator.plan import OPEN
@@ -19,14 +20,18 @@ from metaagent.records import AgentState, Limits, Status, Task
 from metaagent.tasks.graph import find_cycle, unknown
 from metaagent.tasks.index import SpecIndex
 from metaagent.tasks.join import join
+from metaagent.trust import digest, read_source
 from metaagent.workspace import Workspace
 
 _STATES = frozenset(AgentState)
+
+
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """``seen`` counts the changes of status by others before the board was read; ``held`` says why tasks cannot be
-    taken now (a specification that does not hold, an unknown or circular dependency, another run that is writing them);
-    ``domains`` are those that tasks of this workspace have; ``agents`` the states that the board shows."""
+    taken now (a specification that does not hold, an unknown or circular dependency, another run that is writing
+    them); ``untrusted``: some of them wait for `metaagent trust`; ``domains`` are those that tasks of this workspace
+    have; ``agents`` the states that the board shows; ``added`` the ids given to hand-written items."""
 
     tasks: tuple[Task, ...]
     seen: Mapping[str, int]
@@ -34,6 +39,7 @@ class Snapshot:
     domains: tuple[str, ...]
     agents: Mapping[str, AgentState]
     added: tuple[str, ...] = ()
+    untrusted: bool = False
 
 
 def read_tasks(workspace: Workspace, ledger: Ledger, store: BoardStore, run_id: str | None) -> Snapshot:
@@ -47,9 +53,12 @@ def read_tasks(workspace: Workspace, ledger: Ledger, store: BoardStore, run_id: 
     _note_person(ledger, sync, run_id)
     config = workspace.config
     joined, held = join_all(sync.board.tasks, SpecIndex(workspace.root, default_limits(config)))
-    held = {**held, **_dependency_problems(ledger, joined), **busy}
+    untrusted = _untrusted(workspace, ledger, joined)
+    held = {**held, **_dependency_problems(ledger, joined), **untrusted, **busy}
     domains = {task.domain for task in joined if task.domain} | set(tasks.domains(ledger))
-    return Snapshot(joined, seen, held, tuple(sorted(domains)), board_states(sync.board.agents), tuple(sync.new))
+    return Snapshot(
+        joined, seen, held, tuple(sorted(domains)), board_states(sync.board.agents), tuple(sync.new), bool(untrusted)
+    )
 
 
 def board_states(agents: Iterable[BoardAgent]) -> dict[str, AgentState]:
@@ -87,6 +96,20 @@ def join_all(lines: Sequence[BoardTask], index: SpecIndex) -> tuple[tuple[Task, 
             held[line.id] = error.message
             joined.append(Task(line.id, line.title, line.status, assignees=line.assignees))
     return tuple(joined), held
+
+
+def _untrusted(workspace: Workspace, ledger: Ledger, joined: tuple[Task, ...]) -> dict[str, str]:
+    """Open tasks with a check of the user's own that may not run: said before a model is asked for anything."""
+    allowed: dict[str, bool] = {}
+    found = {}
+    for task in joined:
+        files = [str(check.options["file"]) for check in task.checks if check.validator == "user"]
+        for file in files if task.status in OPEN else ():
+            if file not in allowed:
+                allowed[file] = trusts.trusted(ledger, file, digest(read_source(workspace.root, file)))
+            if not allowed[file]:
+                found[task.id] = f"its check {file} may not run yet: metaagent trust"
+    return found
 
 
 def _busy(ledger: Ledger) -> dict[str, str]:

@@ -69,6 +69,7 @@ class Session:
     broken: int = 0
     stopped: str | None = None
     full: str | None = None
+    untrusted: bool = False
     interrupted: bool = False
     failure: MetaagentError | None = None
 

@@ -320,13 +320,21 @@ def test_a_check_that_breaks_is_infrastructure_and_a_person_s_to_look_at(make: M
     assert place.statuses()["REC-001"] == "DONE"
 
 
-def test_an_untrusted_check_does_not_run_and_its_task_goes_back(make: Make) -> None:
+def test_an_untrusted_check_holds_its_task_before_a_model_is_asked(make: Make) -> None:
     place = checked(make, "def check(artifact, task):\n    open('ran', 'w')\n", trusted=False)
-    with pytest.raises(TrustError):
-        place.run("TASK-001")
+    summary = place.run("TASK-001")
+    assert (summary.status, summary.tasks, summary.calls) == (TrustError.exit_status, 0, 0)
+    assert "metaagent trust" in place.notices()
     assert place.where("INBOX") == ["REC-001", "TASK-001"]
     assert not (place.root / "ran").exists()
     place.nothing_left_behind()
+
+
+def test_the_other_tasks_are_done_while_one_waits_for_trust(make: Make) -> None:
+    place = checked(make, "def check(artifact, task):\n    return []\n", trusted=False)
+    summary = place.run()
+    assert (summary.status, summary.passed) == (TrustError.exit_status, 1)
+    assert place.where("DONE") == ["REC-001"]
 
 
 def test_a_specification_that_does_not_hold_holds_only_its_task(make: Make) -> None:
