@@ -221,6 +221,21 @@ def test_nearly_every_convention_has_an_exception() -> None:
     assert CONVENTIONS - {name for row in exceptions for name in row["exceptions"]} <= {"currency"}
 
 
+def test_every_family_of_the_house_has_all_kinds_of_tasks() -> None:
+    for family in {row["family"] for row in rows("house")}:
+        inside = [row for row in rows("house") if row["family"] == family]
+        assert any(row["conventions"] for row in inside) and any(row["exceptions"] for row in inside), family
+
+
+def test_the_readme_counts_what_is_there() -> None:
+    told = (EXAMPLE / "README.md").read_text(encoding="utf-8")
+    names, counts = (line.strip("| ").split(" | ")[1:] for line in re.findall(r"^\| (?:touched|tasks) .*$", told, re.M))
+    touched = Counter(name for row in rows("house") for name in row["conventions"])
+    assert dict(zip(names, map(int, counts), strict=True)) == touched
+    assert f"{len(rows())} functions" in told and f"{sum(len(row['tests']) for row in rows()):,} hidden" in told
+    assert f"{len(rows('house'))} in 14 families" in told and f"{len(rows('kata'))} in 10 families" in told
+
+
 # Texts
 
 
