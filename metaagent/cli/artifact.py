@@ -58,10 +58,10 @@ def list_(
         found = [_artifact(state, dict(row)) for row in reversed(rows) if row["artifact"]]
     columns: list[Column | str] = [
         "task",
-        "attempt",
+        Column("attempt", minor=2),
         Column("outcome", paint=OUTCOME_STYLES),
-        Column("score", right=True),
-        "path",
+        Column("score", right=True, minor=1),
+        Column("path", whole=True),
     ]
     cells = [(one.task, one.attempt, one.outcome, f"{one.score:.2f}", one.path) for one in found]
     state.out("artifact", found, Table(columns, cells, empty="no artifacts yet; next: metaagent run"))

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from metaagent.cli import render
 from metaagent.cli.state import Column, Table, printable
 
 OUTCOME_STYLES = {"pass": "green", "fail": "red", "inconclusive": "yellow", "interrupted": "yellow", "running": "cyan"}
@@ -46,8 +47,10 @@ def page_data(shown: Mapping[str, Any]) -> Record:
 
 def table(rows: Sequence[Record]) -> Table:
     columns: list[Column | str] = [
-        "attempt", "started", "task", "agent", Column("outcome", paint=OUTCOME_STYLES), Column("score", right=True),
-        Column("tries", right=True), Column("tokens", right=True), Column("s", right=True), "reason",
+        "attempt", Column("started", minor=3), "task", Column("agent", minor=4),
+        Column("outcome", paint=OUTCOME_STYLES), Column("score", right=True, minor=2),
+        Column("tries", right=True, minor=5), Column("tokens", right=True, minor=6),
+        Column("s", right=True, minor=1), "reason",
     ]  # fmt: skip
     return Table(columns, [_cells(row) for row in rows], empty="no attempts yet; next: metaagent run")
 
@@ -107,7 +110,8 @@ def heading(shown: Record) -> str:
     if shown["outcome"] is None:
         return printable(f"{who}, protocol {protocol}") + f"\n{outcome}\n"
     tokens = f"{shown['prompt_tokens']} + {shown['reply_tokens']} tokens"
-    cost = f"{shown['rungs']} tries, {shown['calls']} calls, {tokens}, {shown['seconds']:.1f} s"
+    tries, calls = render.counted(shown["rungs"], "try", "tries"), render.counted(shown["calls"], "call")
+    cost = f"{tries}, {calls}, {tokens}, {shown['seconds']:.1f} s"
     reason = printable(f"{outcome}  score {shown['score']:.2f}: {shown['reason']}")
     lines = [printable(f"{who}, protocol {protocol}"), reason, cost]
     if shown["artifact"]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from metaagent.cli.render import counted
 from metaagent.cli.state import Column, State, Table, complete_agent, current
 
 if TYPE_CHECKING:
@@ -93,7 +94,8 @@ def _measure_set(state: State, name: str, protocol: str | None, options: dict[st
 def report(found: list[Measures]) -> list[str | Table]:
     """The whole with charts, then the groups in one table."""
     whole, groups = found[0], found[1:]
-    parts: list[str | Table] = [f"{whole.attempts} attempts at {whole.tasks} tasks", "", _shares(whole), ""]
+    size = f"{counted(whole.attempts, 'attempt')} at {counted(whole.tasks, 'task')}"
+    parts: list[str | Table] = [size, "", _shares(whole), ""]
     parts.append(Table(["measure", "value"], _values(whole)))
     if groups:
         parts += ["", _group_table(groups)]
@@ -102,7 +104,7 @@ def report(found: list[Measures]) -> list[str | Table]:
 
 def _shares(whole: Measures) -> Table:
     columns: list[Column | str] = [
-        "share",
+        "rate",
         Column("k", right=True),
         Column("n", right=True),
         Column("share", right=True),
@@ -162,12 +164,12 @@ def _group_table(groups: list[Measures]) -> Table:
         Column("of", right=True),
         Column("share", right=True),
         Column("95% interval", right=True),
-        "chart",
-        Column("p50 s", right=True),
-        Column("p90 s", right=True),
-        Column("tokens/solved", right=True),
-        Column("cost", right=True),
-        Column("interventions", right=True),
+        Column("chart", minor=4),
+        Column("p50 s", right=True, minor=2),
+        Column("p90 s", right=True, minor=3),
+        Column("tokens/solved", right=True, minor=1),
+        Column("cost", right=True, minor=6),
+        Column("interventions", right=True, minor=5),
     ]
     rows = [
         (

@@ -95,7 +95,9 @@ def description_text(data: dict[str, Any]) -> Iterator[str | Table]:
 def _past_text(data: dict[str, Any]) -> Iterator[str | Table]:
     if data["attempts"]:
         yield ""
-        columns: list[Column | str] = ["attempt", "agent", "outcome", Column("score", right=True), "reason"]
+        columns: list[Column | str] = [
+            *("attempt", Column("agent", minor=1), "outcome", Column("score", right=True), "reason")
+        ]
         rows = [
             (row["id"], row["agent"], row["outcome"] or "running", row["score"], (row["reason"] or "")[:100])
             for row in data["attempts"]

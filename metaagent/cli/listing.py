@@ -11,6 +11,7 @@ from metaagent.records import Status
 
 if TYPE_CHECKING:
     from metaagent.board.parse import Board, BoardTask
+    from metaagent.board.problems import Problem
 
 STATUS_STYLES = {"DONE": "green", "REVIEW": "yellow", "IN_PROGRESS": "cyan", "ASSIGNED": "blue"}
 
@@ -26,6 +27,16 @@ def status_named(text: str) -> Status:
         near = get_close_matches(name, list(Status), n=1, cutoff=0.5)
         hint = f"; did you mean '{near[0]}'?" if near else ""
         raise UsageError(f"no status '{text}'{hint}", mend=f"one of: {', '.join(Status)}") from None
+
+
+def problems(board: Board) -> list[Problem]:
+    """What is wrong with the board, for a look at it: a board without one heading shows no task, whatever it had."""
+    from metaagent.board.problems import Problem
+
+    if board.sections:
+        return list(board.problems)
+    lost = f"none of the headings {', '.join(Status)} is there, so no task is seen"
+    return [*board.problems, Problem(1, lost, "metaagent board check", "heading", blocking=False)]
 
 
 def row(task: BoardTask) -> dict[str, Any]:

@@ -28,8 +28,8 @@ def result_line(result: Result) -> str:
 
 
 @contextmanager
-def watching(state: State) -> Iterator[Observer]:
-    """The observer of a run; the bar lives as long as the block."""
+def watching(state: State, most: int | None = None) -> Iterator[Observer]:
+    """The observer of a run that makes at most ``most`` attempts; the bar lives as long as the block."""
     if state.quiet or not render.fancy(sys.stderr):
         yield lambda event: _plain(state, event)
         return
@@ -40,7 +40,7 @@ def watching(state: State) -> Iterator[Observer]:
     columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}", markup=False))
     with Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty()) as progress:
         bar = progress.add_task("starting", total=None)
-        yield lambda event: _drawn(state, progress, bar, event)
+        yield lambda event: _drawn(state, progress, bar, event, most)
 
 
 def _plain(state: State, event: Event) -> None:
@@ -51,9 +51,9 @@ def _plain(state: State, event: Event) -> None:
         state.warn(event.text) if event.urgent else state.notice(event.text)
 
 
-def _drawn(state: State, progress: Any, bar: Any, event: Event) -> None:
+def _drawn(state: State, progress: Any, bar: Any, event: Event, most: int | None) -> None:
     if isinstance(event, Planned):
-        progress.update(bar, total=event.ready + event.waiting)
+        progress.update(bar, total=min(event.ready + event.waiting, most or sys.maxsize))
     elif isinstance(event, Started):
         progress.update(bar, description=printable(f"{event.task_id} by {event.agent_id}"))
     elif isinstance(event, Result):
@@ -76,7 +76,8 @@ def show_summary(state: State, summary: Summary) -> None:
     if state.json:
         state.out("run", summary)
     if summary.stopped:
-        state.warn(f"stopped: {summary.stopped}")
+        say = state.notice if summary.status in (0, 1) else state.warn  # a limit that was asked for is no trouble
+        say(f"stopped: {summary.stopped}")
     state.notice(closing_line(summary))
 
 
@@ -84,10 +85,8 @@ def closing_line(summary: Summary) -> str:
     counts = [f"{summary.passed} passed ({summary.passed_first} at first try)", f"{summary.failed} failed"]
     if summary.inconclusive:
         counts.append(f"{summary.inconclusive} undecided")
-    cost = (
-        f"{summary.calls} model calls, {summary.tokens} tokens, {summary.seconds:.1f} s, model busy {summary.busy:.0%}"
-    )
-    tasks = "1 task" if summary.tasks == 1 else f"{summary.tasks} tasks"
+    calls, tasks = render.counted(summary.calls, "model call"), render.counted(summary.tasks, "task")
+    cost = f"{calls}, {summary.tokens} tokens, {summary.seconds:.1f} s, model busy {summary.busy:.0%}"
     lines = [f"{tasks}: {', '.join(counts)}; {cost}"]
     if summary.results:
         lines.append(f"artifacts: {summary.artifacts}")

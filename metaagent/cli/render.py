@@ -42,11 +42,14 @@ def printable(text: object, *, lines: bool = False) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """``right`` aligns numbers; ``paint`` maps a cell's text to a rich style, on a terminal only."""
+    """``right`` aligns numbers; ``paint`` maps a cell's text to a rich style, on a terminal only. A narrow
+    terminal leaves out ``minor`` columns, the highest number first. A last column that is ``whole`` wants its width."""
 
     name: str
     right: bool = False
     paint: Mapping[str, str] = field(default_factory=dict)
+    minor: int = 0
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +142,22 @@ def show(*items: Renderable) -> None:
             write(plain_table(item))
 
 
+def kept(columns: Sequence[Column], widths: Sequence[int], available: int) -> list[int]:
+    """The indexes of the columns that a terminal shows: minor ones go until the rest has room."""
+    shown = list(range(len(columns)))
+
+    def wanted() -> int:
+        last = widths[shown[-1]] if columns[shown[-1]].whole else min(widths[shown[-1]], _LAST)
+        return sum(widths[index] for index in shown[:-1]) + last + _GAP * (len(shown) - 1)
+
+    while wanted() > available:
+        least = max(shown, key=lambda index: columns[index].minor)
+        if not columns[least].minor:
+            break
+        shown.remove(least)
+    return shown
+
+
 def fit(widths: Sequence[int], available: int) -> list[int]:
     """Column widths that fit: the last gives way first, then the widest in between, then the last once more. The first,
     which names the row, stays whole."""
@@ -168,6 +187,9 @@ def _rich_table(table: Table) -> None:
     columns = [_column(column) for column in table.columns]
     grid = [[cell(value) for value in row] for row in table.rows]
     natural = [max(width(column.name), *(width(row[i]) for row in grid)) for i, column in enumerate(columns)]
+    shown = kept(columns, natural, console.width)
+    columns, natural = [columns[index] for index in shown], [natural[index] for index in shown]
+    grid = [[row[index] for index in shown] for row in grid]
     drawn = RichTable(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
     for index, (column, size) in enumerate(zip(columns, fit(natural, console.width), strict=True)):
         last = index == len(columns) - 1
@@ -181,6 +203,11 @@ def _rich_table(table: Table) -> None:
     for texts in grid:
         drawn.add_row(*(Text(text, style=columns[i].paint.get(text, "")) for i, text in enumerate(texts)))
     console.print(drawn)
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """``1 task``, ``2 tasks``."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
 
 
 def notice(text: str) -> None:

@@ -54,7 +54,7 @@ def command(
         if not held:
             state.notice("another run is going on; nothing done")
             return
-        with watching(state) as observer:
+        with watching(state, limit) as observer:
             summary = run(workspace, options, observer)
     show_summary(state, summary)
     raise typer.Exit(summary.status)

@@ -8,17 +8,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from metaagent.cli import listing
+from metaagent.cli.render import counted
 from metaagent.cli.state import State, Table, current, printable
 
 if TYPE_CHECKING:
     from metaagent.board.parse import Board
     from metaagent.ledger.database import Ledger
 
+BLOCKERS = 10
+"""More than these are counted, not listed (``--json`` has them all): a glance stays one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Glance:
     """``blockers``: tasks in REVIEW, which wait for a person, with the reason where one is known. ``interrupted``: what
-    a crash left behind and the next run heals. ``problems``: what keeps the board from being written."""
+    a crash left behind and the next run heals. ``problems``: what keeps the board from being written or read."""
 
     workspace: Path
     board: dict[str, int]
@@ -60,7 +65,7 @@ def _look(state: State, board: Board, ledger: Ledger | None) -> Glance:
         blockers=_blockers(board, ledger),
         last_run=_last_run(ledger),
         interrupted=_interrupted(ledger),
-        problems=[{"line": one.line, "message": one.message, "mend": one.mend} for one in board.problems],
+        problems=[{"line": one.line, "message": one.message, "mend": one.mend} for one in listing.problems(board)],
     )
 
 
@@ -140,8 +145,10 @@ def _human(found: Glance) -> list[str | Table]:
         rows = [(one["task"], one["agent"], one["title"]) for one in found.running]
         parts += ["", Table(["running", "agent", "title"], rows)]
     if found.blockers:
-        rows = [(one["task"] or "-", one["reason"], one["title"]) for one in found.blockers]
+        rows = [(one["task"] or "-", one["reason"], one["title"]) for one in found.blockers[:BLOCKERS]]
         parts += ["", Table(["blocker", "reason", "title"], rows)]
+        if len(found.blockers) > BLOCKERS:
+            parts.append(f"... and {len(found.blockers) - BLOCKERS} more: metaagent task list --status REVIEW")
     if any(found.interrupted.values()):
         left = ", ".join(f"{count} {name}" for name, count in found.interrupted.items() if count)
         parts += ["", f"interrupted: {left}; the next run heals them"]
@@ -152,7 +159,7 @@ def _human(found: Glance) -> list[str | Table]:
 
 def _run_line(run: dict[str, Any]) -> str:
     state = run["status"] or "has not ended"
-    return f"last run {str(run['started'])[:19].replace('T', ' ')}: {state}, {run['attempts']} attempts"
+    return f"last run {str(run['started'])[:19].replace('T', ' ')}: {state}, {counted(run['attempts'], 'attempt')}"
 
 
 def next_step(found: Glance) -> str:

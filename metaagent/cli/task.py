@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from metaagent.cli import listing
+from metaagent.cli.render import counted
 from metaagent.cli.state import complete_agent, complete_task, current, noun, printable
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def list_(
         rows = with_domains(state, rows)
     found = listing.matching(rows, statuses=statuses, agent=agent, priority=priority, domain=domain, search=search)
     state.out("task", found[:limit], listing.table(found[:limit]))
-    for problem in board.problems:
+    for problem in listing.problems(board):
         state.warn(f"WORKING.md:{problem.line}: {problem.message}")
 
 
@@ -116,7 +117,7 @@ def import_(
         "domain": domain,
     }
     rows = import_table(state, file, goal, options, dry_run=dry_run)
-    state.out("task", rows, f"{len(rows)} tasks {'would be added' if dry_run else 'added'}")
+    state.out("task", rows, f"{counted(len(rows), 'task')} {'would be added' if dry_run else 'added'}")
     if rows and not dry_run:
         state.notice(f"next: metaagent run {rows[0]['id']}")
 

@@ -91,6 +91,20 @@ def test_a_narrow_terminal_keeps_ids_whole_and_titles_readable(drawn: Callable[[
     assert line == "TASK-001  IN_PR…  agent…  xxxxxxxxxxxxxx"  # 40 columns
 
 
+def test_a_narrow_terminal_leaves_out_minor_columns_first(drawn: Callable[[Table], str]) -> None:
+    columns = ["attempt", Column("started", minor=2), Column("agent", minor=1), "reason"]
+    rows = [("01KG0000000000", "2026-02-02 10:00:00", "agent:executor:main", "it failed")]
+    assert [line.rstrip() for line in _without_colour(drawn(Table(columns, rows))).splitlines()] == [
+        "ATTEMPT         REASON",
+        "01KG0000000000  it failed",
+    ]  # 40 columns: the last may shrink to 20, the attempt stays whole
+
+
+def test_counts_have_their_plural() -> None:
+    assert [render.counted(n, "try", "tries") for n in (0, 1, 2)] == ["0 tries", "1 try", "2 tries"]
+    assert render.counted(2, "call") == "2 calls"
+
+
 @given(st.lists(st.integers(1, 200), min_size=1, max_size=8), st.integers(20, 200))
 def test_widths_fit_where_they_can(widths: list[int], available: int) -> None:
     fitted = render.fit(widths, available)

@@ -55,3 +55,21 @@ def test_a_board_that_is_gone_is_a_board_error(recorded: Path, cli: Cli) -> None
     (recorded / "WORKING.md").unlink()
     ran = cli("status")
     assert (ran.status, "board is gone" in ran.err) == (3, True)
+
+
+def test_a_board_that_lost_its_headings_is_not_an_empty_one(workspace: Path, cli: Cli) -> None:
+    (workspace / "WORKING.md").write_bytes(b"")
+    assert "none of the headings INBOX" in cli("status").out
+    assert "next: metaagent board check" in cli("status").err
+    assert "none of the headings INBOX" in cli("task", "list").err
+
+
+def test_many_blockers_are_counted_at_a_glance(workspace: Path, cli: Cli) -> None:
+    board = workspace / "WORKING.md"
+    lines = "".join(f"- [TASK-1{n:02}] waits\n" for n in range(20))
+    text = board.read_text(encoding="utf-8")
+    board.write_text(text.replace("### REVIEW\n", f"### REVIEW\n{lines}"), encoding="utf-8")
+    ran = cli("status")
+    assert ran.out.count("waits for a decision") == 10
+    assert "... and 11 more: metaagent task list --status REVIEW" in ran.out
+    assert len(cli("status", "--json").json["blockers"]) == 21
