@@ -59,7 +59,7 @@ def _suspect(state: State) -> str | None:
     workspace = state.workspace()
     if not workspace.ledger_path.exists():
         return None
-    with state.ledger() as ledger:
+    with state.ledger(read_only=True) as ledger:
         return workspace.open_board(ledger).difference().suspect
 
 
@@ -67,7 +67,7 @@ def _suspect(state: State) -> str | None:
 def diff() -> None:
     """Show what was changed by hand since the version that the board was made from."""
     state = current()
-    with state.ledger() as ledger:
+    with state.ledger(read_only=state.has_ledger()) as ledger:
         found = state.workspace().open_board(ledger).difference()
     text = "".join(unified(found.base, found.data, "known", "on disk"))
     data = {

@@ -33,16 +33,18 @@ def _rows(state: State, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
     board, index = state.board(), spec_index(state)
     lines = [listing.find(board, one) for one in ids] or [task for task in board.tasks if task.id]
     depends: dict[str, tuple[str, ...]] = {}
+    told: set[str] = set()
     for line in lines:
         try:
             task = joined(line, index)
         except SpecificationError as error:
+            told.add(error.message)
             yield _row(line.id or "", "fail", f"{error.message}; try: {error.mend}")
             continue
         depends[task.id] = task.depends
         yield _reference(state, task)
     if not ids:
-        yield from (_row("-", "fail", problem.message) for problem in index.problems())
+        yield from (_row("-", "fail", problem.message) for problem in index.problems() if problem.message not in told)
         try:
             refuse_cycle(depends)
         except UsageError as error:
