@@ -146,7 +146,7 @@ def memory_of_several(at: dict[str, Any]) -> None:  # noqa: ARG001
         if os.fork() == 0:
             held = _held(48)
             os.write(tell, b"x" if held else b"")
-            time.sleep(1)
+            time.sleep(0.5)
             os._exit(0)
     for _ in range(4):
         os.read(ready, 1)
@@ -173,7 +173,7 @@ def memory_of_files(at: dict[str, Any]) -> None:  # noqa: ARG001
 def processes(at: dict[str, Any]) -> None:  # noqa: ARG001
     for _ in range(60):
         if os.fork() == 0:
-            time.sleep(1)
+            time.sleep(0.4)
             os._exit(0)
     time.sleep(0.1)
     say("done")

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Final, Protocol
 
-from metaagent.errors import UsageError
+from metaagent.errors import NotFoundError, UsageError
 
 MIB: Final = 1024 * 1024
 MAX_FILES: Final = 400
 """Each copied file is one open descriptor while a sandbox is built."""
+
+MAX_INODES: Final = 5_000
+"""Files and folders that a job may make: empty ones take no space that is counted, but memory of the kernel."""
 
 
 class KilledFor(StrEnum):
@@ -67,6 +70,9 @@ class Job:
     def __post_init__(self) -> None:
         if not self.argv or any("\0" in text for text in (*self.argv, *self.environment.values())):
             raise UsageError("a command for the sandbox has at least one word, and no NUL character")
+        for name in self.environment:
+            if not name or "=" in name or "\0" in name:
+                raise UsageError(f"{name!r} cannot name a variable of the environment")
         if len(self.files) > MAX_FILES:
             raise UsageError(f"{len(self.files)} files for one job; at most {MAX_FILES} are copied into a sandbox")
         for name in (*self.files, *self.collect):
@@ -123,12 +129,19 @@ def check_name(name: str) -> None:
 
 def check_readable(path: Path) -> None:
     """What a job may read must be named narrowly: never a home folder, nor a folder that holds one."""
-    if not path.is_absolute() or ".." in path.parts:
+    if not path.is_absolute() or ".." in path.parts or "\0" in str(path):
         raise UsageError(f"{path} cannot be opened to a sandbox: name it by an absolute path")
     if any(home == path or path in home.parents for home in _homes()):
         raise UsageError(
             f"{path} cannot be opened to a sandbox: it is or holds a home folder", mend="name what is needed"
         )
+
+
+def require(paths: Iterable[Path]) -> None:
+    """A job does not run without what it was promised to be able to read."""
+    for path in paths:
+        if not path.exists():
+            raise NotFoundError(f"{path}, which a job in the sandbox is to read, does not exist")
 
 
 def _homes() -> tuple[Path, ...]:

@@ -20,7 +20,7 @@ from typing import Final
 
 from metaagent.errors import EnvironmentFailedError
 from metaagent.sandbox import seccomp
-from metaagent.sandbox.base import MIB, Job, KilledFor, Outcome
+from metaagent.sandbox.base import MAX_INODES, MIB, Job, KilledFor, Outcome, require
 from metaagent.sandbox.collect import Folder
 from metaagent.sandbox.execute import Ended, Launch, execute, in_memory, outcome
 from metaagent.sandbox.interpreter import SYSTEM
@@ -32,8 +32,6 @@ PLACE: Final = "/job"
 
 _TOOLS: Final = "/usr/bin:/bin:/usr/sbin:/sbin"
 _SHARED_MEMORY, _TEMPORARY = 16 * MIB, 32 * MIB
-_INODES: Final = 20_000
-"""Empty files take no space of a tmpfs, but memory of the kernel."""
 _DESCRIPTORS: Final = 256
 _ETC: Final = ("/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime")
 _GATE: Final = 'echo; read -r _; exec "$@"'
@@ -68,6 +66,7 @@ class Bubblewrap:
         return f"{path}:{sha256(b''.join(parts)).hexdigest()[:16]}"
 
     def run(self, job: Job) -> Outcome:
+        require(job.readable)
         with ExitStack() as stack:
             view = _View(stack)
             command, descriptors = self._command(job, stack, view)
@@ -226,7 +225,7 @@ class _View:
         for place in (PLACE, "/tmp", "/dev/shm"):
             with suppress(OSError):
                 found = os.statvfs(f"/proc/{self.pid}/root{place}")
-                if found.f_files - found.f_ffree > _INODES and self._inside(place):
+                if found.f_files - found.f_ffree > MAX_INODES and self._inside(place):
                     return True
         return False
 

@@ -26,7 +26,7 @@ from typing import Any, Final
 
 from metaagent.errors import EnvironmentFailedError
 from metaagent.sandbox import seccomp
-from metaagent.sandbox.base import Job, KilledFor, Outcome
+from metaagent.sandbox.base import MAX_INODES, Job, KilledFor, Outcome, require
 from metaagent.sandbox.collect import Folder
 from metaagent.sandbox.disk import over, remove
 from metaagent.sandbox.execute import Ended, Launch, execute, in_memory, outcome
@@ -36,7 +36,6 @@ from metaagent.sandbox.user import open_to_all, stranger
 
 LAUNCHER: Final = Path(__file__).with_name("launcher.py")
 _DESCRIPTORS: Final = 256
-_MOST_FILES: Final = 20_000
 
 # linux/landlock.h: what each ABI added to what can be handled.
 _FILES: Final = {1: 0x1FFF, 2: 1 << 13, 3: 1 << 14, 5: 1 << 15}  # ABI 1: execute ... make_sym; refer, truncate, ioctl
@@ -88,6 +87,7 @@ class Landlock:
         return f"abi {self.abi}, {sys.executable}:{sha256(sources).hexdigest()[:16]}"
 
     def run(self, job: Job) -> Outcome:
+        require(job.readable)
         with ExitStack() as stack:
             user = stranger()
             base = _place(job, user)
@@ -111,6 +111,7 @@ class Landlock:
         fixed = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(base / "job"), "TMPDIR": str(base / "tmp")}
         return {
             "machine": platform.machine(),
+            "parent": os.getpid(),
             "handled": self._handled(),
             "paths": [(path, _READ) for path in readable]
             + [(path, _DEVICE) for path in _DEVICES]
@@ -176,7 +177,7 @@ def _watch(job: Job, base: Path) -> Callable[[int], KilledFor | None]:
             return KilledFor.MEMORY
         if threads(tree) > limits.processes:
             return KilledFor.PROCESSES
-        return KilledFor.DISK if over(base, tree, limits.disk_bytes, _MOST_FILES) else None
+        return KilledFor.DISK if over(base, tree, limits.disk_bytes, MAX_INODES) else None
 
     return look
 

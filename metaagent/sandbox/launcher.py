@@ -195,14 +195,24 @@ def supervise(child: int, status: int) -> None:
     os.write(status, (f"\nexit {code}" if code >= 0 else f"\nsignal {-code}").encode())
 
 
+def give_up(*_: object) -> None:
+    """Whoever started us was killed: nothing may outlive that."""
+    sweep()
+    os._exit(1)
+
+
 def main() -> None:
     plan_end, status = int(sys.argv[1]), int(sys.argv[2])
     with os.fdopen(plan_end, "rb") as stream:
         plan = marshal.load(stream)
     prctl("subreaper", PR_SET_CHILD_SUBREAPER, 1)
-    prctl("parent's death", PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.signal(signal.SIGTERM, give_up)
+    prctl("parent's death", PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != plan["parent"]:
+        return  # it ended before we could ask to be told
     child = os.fork()
     if child == 0:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         command(plan, status)
     for descriptor in (0, 1, 2):
         os.close(descriptor)

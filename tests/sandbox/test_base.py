@@ -52,3 +52,9 @@ def test_the_interpreters_folders_are_whole_and_not_in_usr() -> None:
     for path in interpreter():
         assert path.is_absolute()
         assert not str(path).startswith("/usr/")
+
+
+@pytest.mark.parametrize("name", ["", "A=B", "A\0B"])
+def test_a_variable_has_a_name(name: str) -> None:
+    with pytest.raises(UsageError, match="variable"):
+        Job(("true",), environment={name: "x"})

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import os
 import secrets
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from time import monotonic
+from hashlib import sha256
+from pathlib import Path
+from tempfile import gettempdir
+from time import monotonic, sleep
 
 import pytest
 
+from metaagent.errors import NotFoundError
 from metaagent.sandbox.base import MIB, Job, KilledFor, Sandbox, Status
+from tests.conftest import REPOSITORY
 from tests.sandbox.values import SMALL, python, running
 
 
@@ -27,8 +34,6 @@ def test_input_is_whole_however_long_and_whether_or_not_it_is_read(sandbox: Sand
     data = os.urandom(3 * MIB)
     source = "import sys, hashlib; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest(), end='')"
     outcome = sandbox.run(python(source, stdin=data))
-    from hashlib import sha256
-
     assert outcome.stdout.decode() == sha256(data).hexdigest()
     assert sandbox.run(python("print(1)", stdin=data, collect=("x",))).stdout == b"1\n"
 
@@ -144,11 +149,11 @@ print("still here")
 def test_empty_files_without_end(sandbox: Sandbox) -> None:
     source = """
 import os
-for number in range(60_000):
+for number in range(20_000):
     os.close(os.open(f"f{number}", os.O_CREAT | os.O_WRONLY))
-import time; time.sleep(1)
+import time; time.sleep(3)
 """
-    assert sandbox.run(python(source)).killed_for is KilledFor.DISK
+    assert sandbox.run(python(source, limits=replace(SMALL, wall_seconds=20))).killed_for is KilledFor.DISK
 
 
 def test_several_at_once_do_not_see_each_other(sandbox: Sandbox) -> None:
@@ -170,9 +175,6 @@ def test_a_connected_pair_of_streams_works(sandbox: Sandbox) -> None:
 
 
 def test_no_folder_of_a_job_stays(sandbox: Sandbox) -> None:
-    from pathlib import Path
-    from tempfile import gettempdir
-
     before = set(Path(gettempdir()).glob("metaagent-job-*"))
     source = """
 import os
@@ -183,3 +185,34 @@ for number in range(300):
     outcome = sandbox.run(python(source))
     assert outcome.ok, outcome.stderr
     assert set(Path(gettempdir()).glob("metaagent-job-*")) <= before
+
+
+def test_nothing_outlives_whoever_started_it(sandbox: Sandbox) -> None:
+    """The process that runs the job is killed without a word: the job and its grandchildren end too."""
+    marker = f"orphan{secrets.token_hex(6)}"
+    host = subprocess.Popen([sys.executable, "-m", "tests.sandbox.host", sandbox.name, marker], cwd=REPOSITORY)
+    deadline = monotonic() + 20
+    while len(_jobs(marker, host.pid)) < 2 and monotonic() < deadline:
+        sleep(0.02)
+    assert len(_jobs(marker, host.pid)) >= 2
+    host.kill()
+    host.wait()
+    while running(marker) and monotonic() < deadline:
+        sleep(0.02)
+    assert running(marker) == []
+
+
+def _jobs(marker: str, host: int) -> list[int]:
+    return [pid for pid in running(marker) if pid != host]
+
+
+def test_what_is_to_be_read_must_be_there(sandbox: Sandbox, tmp_path: Path) -> None:
+    fixture = tmp_path / "shop.db"
+    job = Job(("sh", "-c", 'cat "$0"; echo more >> "$0"', str(fixture)), readable=(fixture,))
+    with pytest.raises(NotFoundError, match="to read, does not exist"):
+        sandbox.run(job)
+    fixture.write_text("rows\n")
+    fixture.chmod(0o666)
+    outcome = sandbox.run(job)
+    assert (outcome.stdout, outcome.ok) == (b"rows\n", False)
+    assert fixture.read_text() == "rows\n"
