@@ -17,6 +17,7 @@ import pytest
 
 from metaagent.errors import NotFoundError
 from metaagent.sandbox.base import MIB, Job, KilledFor, Sandbox, Status
+from metaagent.sandbox.disk import remove
 from tests.conftest import REPOSITORY
 from tests.sandbox.values import SMALL, python, running
 
@@ -190,6 +191,7 @@ for number in range(300):
 def test_nothing_outlives_whoever_started_it(sandbox: Sandbox) -> None:
     """The process that runs the job is killed without a word: the job and its grandchildren end too."""
     marker = f"orphan{secrets.token_hex(6)}"
+    before = set(Path(gettempdir()).glob("metaagent-job-*"))
     host = subprocess.Popen([sys.executable, "-m", "tests.sandbox.host", sandbox.name, marker], cwd=REPOSITORY)
     deadline = monotonic() + 20
     while len(_jobs(marker, host.pid)) < 2 and monotonic() < deadline:
@@ -200,6 +202,8 @@ def test_nothing_outlives_whoever_started_it(sandbox: Sandbox) -> None:
     while running(marker) and monotonic() < deadline:
         sleep(0.02)
     assert running(marker) == []
+    for left in set(Path(gettempdir()).glob("metaagent-job-*")) - before:
+        remove(left)  # whoever is killed cannot tidy up
 
 
 def _jobs(marker: str, host: int) -> list[int]:
