@@ -18,7 +18,7 @@ from metaagent.records import Priority
 from metaagent.tasks.identity import TASK_ID
 
 MAX_TITLE = 300
-_BULLET = re.compile(r"(?:[-*+]|\d+[.)])[ \t]+(?:\[[ xX]?\][ \t]+)?")
+_BULLET = re.compile(r"\A(?:[-*+]|\d+[.)])[ \t]+(?:\[[ xX]?\][ \t]+)?")
 _AGENT = re.compile(r"agent:[^\s:@,]+:[^\s,@]+")
 _BOARD_KEYS = ("id", "title", "assignees", "priority", "due", "depends", "domain", "validate", "spec")
 _SPEC_KEYS = ("goal", "inputs", "artifact", "checks", "limits", "strategy", "reference", "group", "family")

@@ -83,3 +83,16 @@ def test_any_lines_are_tasks_or_a_specification_error(lines: list[str]) -> None:
         assert len(read_intake(lines)) <= len(lines)
     except SpecificationError as error:
         assert error.message.startswith("line ")
+
+
+@pytest.mark.parametrize(
+    ("line", "title"),
+    [
+        ("- [ ] Pay - then file", "Pay - then file"),
+        ("Compare A - B", "Compare A - B"),
+        ("Read chapter 3. Summarise", "Read chapter 3. Summarise"),
+        ("<!-- draft --> Write it", "<!-- draft --> Write it"),
+    ],
+)
+def test_only_a_bullet_at_the_start_of_a_line_goes(line: str, title: str) -> None:
+    assert [task.title for task in read_intake([line])] == [title]
