@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
 def main() -> None:
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed before we began (>&-)
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123 - open until the end
     if sys.argv[1:] == ["--version"]:
         from metaagent import __version__
 
-        sys.stdout.write(f"metaagent {__version__}\n")
-        return
+        try:
+            print(f"metaagent {__version__}", flush=True)  # noqa: T201 - the one answer that does not wait for the rest
+            return
+        except OSError:  # the whole command line says it better
+            pass
     try:
         from metaagent.cli.app import run_cli
     except KeyboardInterrupt:

@@ -41,7 +41,10 @@ def guarded(call: Callable[[], int], debug: Callable[[], bool]) -> int:
     except BrokenPipeError:
         return _hush(sys.stdout)
     except BaseException as error:  # noqa: BLE001 - the boundary: keeps type and traceback for --debug
-        return _report(error, debug())
+        status = _report(error, debug())
+        if status == STORAGE:
+            _hush_full()
+        return status
 
 
 def _report(error: BaseException, debug: bool) -> int:
@@ -49,8 +52,17 @@ def _report(error: BaseException, debug: bool) -> int:
         if debug and not isinstance(error, SystemExit):
             render.notice(render.printable("".join(traceback.format_exception(error)).rstrip(), lines=True))
         return _explain(error)
-    except BrokenPipeError:
+    except OSError:  # nobody reads stderr, or it is full: the status is all that can still be told
         return _hush(sys.stderr) or status_of(error)
+
+
+def _hush_full() -> None:
+    """What a full disk did not take stays in the buffers, and would fail once more at exit."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            _hush(stream)
 
 
 def _hush(stream: object) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import inspect
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -79,3 +81,27 @@ def test_a_system_exit_keeps_its_status(code: object, status: int) -> None:
 def test_the_place_of_a_lost_file_is_its_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     failing(PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "x")))
     assert f"ls -ld {tmp_path}" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        ("--version > /dev/full", 74),
+        ("config show > /dev/full", 74),
+        ("status 2> /dev/full", 74),
+        ("status > /dev/full 2>&1", 74),
+        ("nope 2> /dev/full", 2),
+        ("--version >&-", 0),
+        ("status >&-", 0),
+        ("status 2>&-", 0),
+        ("status >&- 2>&-", 0),
+    ],
+)
+def test_a_stream_that_takes_nothing(line: str, status: int, workspace: Path) -> None:
+    """No traceback, the right status, and nothing of one stream in the other."""
+    command = f"{sys.executable} -m metaagent {line}"
+    ran = subprocess.run(command, shell=True, cwd=workspace, capture_output=True, text=True)
+    assert ran.returncode == status
+    assert "Traceback" not in ran.stdout + ran.stderr
+    assert "next:" not in ran.stdout
