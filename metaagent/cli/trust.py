@@ -36,7 +36,10 @@ def command(
         return
     if not yes:
         state.warn("\n".join(f"{row['state']}  {row['path']}  {row['sha256']}" for row in rows))
-        state.warn("These files run as you, with your rights, when a task names them as its check. Read them first.")
+        state.warn(
+            "Files in checks/ run as you, with your rights, when a task names them; those in fixtures/ decide what is "
+            "right. Read them first."
+        )
     if not (yes or state.ask(f"Trust {', '.join(pending)} as it is now?")):
         raise TrustError(f"may not run yet: {', '.join(pending)}", mend="metaagent trust --yes")
     _record(state, [(path, files[path]) for path in pending])

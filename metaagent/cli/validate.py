@@ -118,16 +118,22 @@ def _text(artifact: str) -> str:
 
 def _judge(state: State, task: Task, artifact: str) -> tuple[Verdict, ...]:
     from metaagent.trust import pins
-    from metaagent.validators.base import judge
+    from metaagent.validators.base import blocking, confined, judge
     from metaagent.validators.protocol import CheckContext
 
     root = state.workspace().root
-    if not any(check.validator == "user" for check in task.checks):
+    if not blocking(task.checks):
         return judge(artifact, task.checks, CheckContext(root=root, task=task))
     if not state.has_ledger():
         return judge(artifact, task.checks, CheckContext(root=root, task=task, trusted=pins({})))
     from metaagent.ledger import trust
+    from metaagent.ledger.sandboxes import LedgerProofs
+    from metaagent.sandbox.choose import choose
 
-    with state.ledger(read_only=True) as ledger:
-        context = CheckContext(root=root, task=task, trusted=lambda path, found: trust.trusted(ledger, path, found))
+    runs_code = confined(task.checks)
+    with state.ledger(read_only=not runs_code) as ledger:
+        sandbox = choose(LedgerProofs(ledger), notice=state.notice) if runs_code else None
+        context = CheckContext(
+            root=root, task=task, trusted=lambda path, found: trust.trusted(ledger, path, found), sandbox=sandbox
+        )
         return judge(artifact, task.checks, context)

@@ -20,7 +20,6 @@ from metaagent.orchestrator.artifacts import store_artifact
 from metaagent.orchestrator.attempt import Assignment, Hands, attempt
 from metaagent.orchestrator.budget import Usage
 from metaagent.orchestrator.events import Notice, Started, result_of
-from metaagent.orchestrator.judging import judge_with
 from metaagent.orchestrator.record import Begun
 from metaagent.orchestrator.settle import Settlement, settle
 from metaagent.orchestrator.state import Session
@@ -96,9 +95,10 @@ def _assignment(session: Session, begun: Begun, task: Task, first_step: int) -> 
 
 
 def _hands(session: Session) -> Hands:
+    assert session.judge is not None
     return Hands(
         chat=session.gateway.chat,
-        judge=judge_with(session.workspace, session.ledger),
+        judge=session.judge,
         on_step=lambda attempt_id, step: _keep_step(session, attempt_id, step),
         now=session.now,
         new_id=new_ulid,

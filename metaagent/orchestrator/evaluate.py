@@ -20,7 +20,7 @@ from metaagent.ledger.writer import Statement
 from metaagent.orchestrator.attempt import Assignment, Hands, attempt
 from metaagent.orchestrator.crew import Crew, muster
 from metaagent.orchestrator.events import Notice, Observer, Planned, Started, result_of
-from metaagent.orchestrator.judging import judge_with
+from metaagent.orchestrator.judging import Judge, judge_with
 from metaagent.orchestrator.snapshot import default_limits
 from metaagent.records import Agent, Attempt, Limits, Protocol, Purpose, Step, Task
 from metaagent.tasks.index import SpecIndex
@@ -56,6 +56,7 @@ class _Bench:
     protocol: Protocol | None
     agent: str | None
     retries: int
+    judge: Judge
     made: list[Attempt] = field(default_factory=list)
 
 
@@ -87,7 +88,8 @@ def evaluate(
 
         async def measure() -> Measurement:
             gateway = Gateway(backend, config.deadlines, replies.LedgerReplyCache(ledger) if config.cache else None)
-            bench = _Bench(workspace, observe, ledger, run_id, gateway, crew, chosen, only, retries)
+            judge = judge_with(workspace, ledger, notice=lambda text: observe(Notice(text)))
+            bench = _Bench(workspace, observe, ledger, run_id, gateway, crew, chosen, only, retries, judge)
             return await _measure(bench, tasks, jobs or config.run.jobs or backend.slots)
 
         return asyncio.run(measure())
@@ -140,9 +142,8 @@ async def _one(bench: _Bench, task: Task) -> None:
         purpose=Purpose.EVALUATE,
         retries=bench.retries,
     )
-    judge = judge_with(bench.workspace, bench.ledger)
     started = datetime.now(UTC)
-    made = await attempt(assignment, Hands(bench.gateway.chat, judge, keep, lambda: datetime.now(UTC), new_ulid))
+    made = await attempt(assignment, Hands(bench.gateway.chat, bench.judge, keep, lambda: datetime.now(UTC), new_ulid))
     start = attempts.start_batch(
         attempt_id, bench.run_id, task, agent, protocol.hash, Purpose.EVALUATE, 1, started, ledger=bench.ledger
     )

@@ -31,6 +31,7 @@ from metaagent.orchestrator.carry import carry_out, give_back, intend
 from metaagent.orchestrator.crew import muster
 from metaagent.orchestrator.events import Notice, Observer, Planned, Summary
 from metaagent.orchestrator.heal import heal
+from metaagent.orchestrator.judging import judge_with
 from metaagent.orchestrator.plan import Plan, plan
 from metaagent.orchestrator.record import Begun, Candidate
 from metaagent.orchestrator.snapshot import Snapshot, read_tasks, used_before
@@ -42,6 +43,9 @@ from metaagent.workspace import Workspace
 # The event loop and the ledger's writer thread hand the interpreter to each other at every commit: with Python's
 # default of 5 ms each would wait for the other most of the time.
 SWITCH_SECONDS = 0.0005
+
+UNATTENDED = frozenset({"heartbeat", "watch"})
+"""Nobody looks on: code that a model wrote runs behind the strongest walls only, or the task waits for a person."""
 
 
 def run(workspace: Workspace, options: RunOptions, observe: Observer) -> Summary:
@@ -94,6 +98,12 @@ async def _run_recorded(
             lease=seconds_of(config.run.lease),
         )
         session.advisers = Advisers(crew.agents, crew.roles, config, gateway.chat, session.now)
+        session.judge = judge_with(
+            workspace,
+            ledger,
+            unattended=options.command in UNATTENDED,
+            notice=lambda text: observe(Notice(text)),
+        )
         session.writer.on_change = lambda changes: _person_changed(session, changes)
         session.writer.on_notice = lambda text: observe(Notice(text, urgent=True))
         return await _work_through(session, snapshot)

@@ -20,7 +20,7 @@ from metaagent.records import AgentState, Limits, Status, Task
 from metaagent.tasks.graph import find_cycle, unknown
 from metaagent.tasks.index import SpecIndex
 from metaagent.tasks.join import join
-from metaagent.trust import digest, read_source
+from metaagent.trust import needed
 from metaagent.workspace import Workspace
 
 _STATES = frozenset(AgentState)
@@ -99,16 +99,18 @@ def join_all(lines: Sequence[BoardTask], index: SpecIndex) -> tuple[tuple[Task, 
 
 
 def _untrusted(workspace: Workspace, ledger: Ledger, joined: tuple[Task, ...]) -> dict[str, str]:
-    """Open tasks with a check of the user's own that may not run: said before a model is asked for anything."""
-    allowed: dict[str, bool] = {}
+    """Open tasks with a check or a fixture that nobody trusts: said before a model is asked for anything."""
+    known: dict[tuple[str, object], str | None] = {}
     found = {}
     for task in joined:
-        files = [str(check.options["file"]) for check in task.checks if check.validator == "user"]
-        for file in files if task.status in OPEN else ():
-            if file not in allowed:
-                allowed[file] = trusts.trusted(ledger, file, digest(read_source(workspace.root, file)))
-            if not allowed[file]:
-                found[task.id] = f"its check {file} may not run yet: metaagent trust"
+        for check in task.checks if task.status in OPEN else ():
+            named = (check.validator, check.options.get("fixture", check.options.get("file")))
+            if named[1] is not None and named not in known:
+                files = needed(workspace.root, check).items()
+                known[named] = next((file for file, found in files if not trusts.trusted(ledger, file, found)), None)
+            if (file := known.get(named)) is not None:
+                word = "check" if check.validator == "user" else "fixture"
+                found[task.id] = f"its {word} {file} is not trusted as it is: metaagent trust"
     return found
 
 

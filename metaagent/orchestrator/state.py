@@ -16,6 +16,7 @@ from metaagent.orchestrator.advisers import Advisers
 from metaagent.orchestrator.budget import Budget, Usage, spent
 from metaagent.orchestrator.crew import Crew
 from metaagent.orchestrator.events import Observer, Result
+from metaagent.orchestrator.judging import Judge
 from metaagent.orchestrator.plan import Queue
 from metaagent.orchestrator.writer import BoardWriter
 from metaagent.records import Protocol, Task
@@ -66,6 +67,7 @@ class Session:
     domains: tuple[str, ...] = ()
     active_protocols: dict[tuple[str | None, str], Protocol] = field(default_factory=dict)
     advisers: Advisers | None = None
+    judge: Judge | None = None
     broken: int = 0
     stopped: str | None = None
     full: str | None = None

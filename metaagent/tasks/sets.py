@@ -108,6 +108,9 @@ class TaskSet:
             raise SpecificationError(f"{self.shown_rows}:{row.line}: {error.message}", mend=error.mend) from None
 
     def _checks(self, row: Row) -> tuple[tuple[Check, ...], str | None]:
+        key = [_from_row(check, row) for check in self.checks.key]
+        if any(check.validator in _ROW_OPTIONS for check in key):
+            return (*self.checks.public, *key), None
         expected = self._expected(row)
         if expected is None:
             return self.checks.all, None
@@ -248,7 +251,7 @@ def _refuse_answers(task_set: TaskSet) -> None:
     """An expected value has no way into a prompt: not as an input, not by the title."""
     expect, sheet = task_set.expect, task_set.sheet
     answers = set() if expect is None else {expect} if isinstance(expect, str) else set(expect.values())
-    answers |= {"expected", "reference"}
+    answers |= {"expected", "reference"}.union(*(_wanted(check) - {"entry"} for check in task_set.checks.key))
     for name, column in task_set.columns.items():
         if isinstance(column, str) and column in answers:
             raise sheet.error(f"the column {column!r} is expected and cannot be told", ("inputs", name))
@@ -265,6 +268,7 @@ def _refuse_gaps(task_set: TaskSet) -> None:
     needed = [column for column in task_set.columns.values() if isinstance(column, str)]
     expect = task_set.expect
     needed += [] if expect is None else [expect] if isinstance(expect, str) else expect.values()
+    needed += sorted(name for check in task_set.checks.key for name in _wanted(check))
     for row in task_set.rows.values():
         for column in needed:
             if column not in row.values:
@@ -281,6 +285,20 @@ def _prepare(task_set: TaskSet) -> None:
     places = [*task_set.checks.places, *([("rows",)] * (len(checks) - len(task_set.checks.places)))]
     for check, location in zip(checks, places, strict=True):
         prepare(task_set.sheet, check, location)
+
+
+_ROW_OPTIONS: Mapping[str, tuple[str, ...]] = {"sql.result": ("expected",), "python.cases": ("entry", "tests")}
+"""Options that are columns of the same name, where the specification does not set them."""
+
+
+def _wanted(check: Check) -> set[str]:
+    """The columns that a check takes its options from."""
+    return {name for name in _ROW_OPTIONS.get(check.validator, ()) if name not in check.options}
+
+
+def _from_row(check: Check, row: Row) -> Check:
+    wanted = {name: row.values[name] for name in _wanted(check)}
+    return replace(check, options={**check.options, **wanted}) if wanted else check
 
 
 def _filled(check: Check, option: str, expected: Any) -> Check:

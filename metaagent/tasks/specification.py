@@ -25,7 +25,7 @@ from metaagent.records import ArtifactForm, Check, Limits, Task
 from metaagent.tasks.identity import TASK_ID, content_hash
 from metaagent.tasks.inputs import read_input
 from metaagent.tasks.sheet import Location, Sheet, read_sheet
-from metaagent.trust import digest, read_source
+from metaagent.trust import needed
 from metaagent.validators.base import KEY_ONLY, prepared
 from metaagent.validators.options import nearest
 from metaagent.validators.protocol import OptionsError
@@ -247,10 +247,8 @@ def _options(name: str, options: Any, artifact: ArtifactForm) -> Any:
 def _files(sheet: Sheet, checks: tuple[Check, ...], places: tuple[Location, ...], place: Place) -> dict[str, str]:
     files: dict[str, str] = {}
     for check, location in zip(checks, places, strict=True):
-        file = check.options.get("file") if check.validator == "user" else None
-        if isinstance(file, str):
-            try:
-                files[file] = digest(read_source(place.root, file))
-            except UsageError as error:
-                raise sheet.error(error.message, [*location, "user"], mend=error.mend) from None
+        try:
+            files.update(needed(place.root, check))
+        except UsageError as error:
+            raise sheet.error(error.message, [*location, check.validator], mend=error.mend) from None
     return files

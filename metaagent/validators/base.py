@@ -7,11 +7,20 @@ from importlib import import_module
 from time import perf_counter
 from typing import Final
 
-from metaagent.errors import TrustError
+from metaagent.errors import EnvironmentFailedError, TrustError
 from metaagent.records import Check, ErrorKind, Finding, Outcome, Verdict
 from metaagent.validators.jsontext import storable
 from metaagent.validators.options import nearest
-from metaagent.validators.protocol import Artifact, CheckContext, Options, OptionsError, Prepare, Prepared, Result
+from metaagent.validators.protocol import (
+    Artifact,
+    CannotJudgeError,
+    CheckContext,
+    Options,
+    OptionsError,
+    Prepare,
+    Prepared,
+    Result,
+)
 
 _VALIDATORS: Final = {
     "json.parse": "json_parse:prepare",
@@ -22,12 +31,16 @@ _VALIDATORS: Final = {
     "text.contains": "text:prepare_contains",
     "text.forbids": "text:prepare_forbids",
     "text.expected": "text:prepare_expected",
+    "sql.result": "sql_result:prepare",
     "user": "user:prepare",
 }
-KEY_ONLY: Final = frozenset({"json.expected", "text.expected"})
+KEY_ONLY: Final = frozenset({"json.expected", "text.expected", "sql.result"})
 """Validators whose options are the answer: they can never be public."""
 
-_BLOCKING: Final = frozenset({"user"})
+CONFINED: Final = frozenset({"sql.result"})
+"""Validators that run what an artifact holds, and therefore need a sandbox."""
+
+_BLOCKING: Final = CONFINED | {"user"}
 _MAX_PREPARED: Final = 1024
 _prepared: dict[int, tuple[Options, str, Prepared]] = {}
 
@@ -69,11 +82,17 @@ def blocking(checks: Sequence[Check]) -> bool:
     return any(check.validator in _BLOCKING for check in checks)
 
 
+def confined(checks: Sequence[Check]) -> bool:
+    """Whether judging runs what the artifact holds: then the context needs a sandbox."""
+    return any(check.validator in CONFINED for check in checks)
+
+
 def judge(artifact: str, checks: Sequence[Check], context: CheckContext | None = None) -> tuple[Verdict, ...]:
     """Check by check, in their order, up to and including the first that does not pass.
 
     Never raises for what the artifact holds: a check that breaks is inconclusive, with one finding of kind
-    infrastructure. The one exception is TrustError, for a person to settle.
+    infrastructure. The exceptions are TrustError and EnvironmentFailedError (the sandbox's walls fail), for a person to
+    settle: nothing was judged.
     """
     subject, context = Artifact(artifact), context or CheckContext()
     verdicts: list[Verdict] = []
@@ -92,17 +111,18 @@ def _verdict(artifact: Artifact, check: Check, context: CheckContext) -> Verdict
         result = ready.judge(artifact, check, context)
         passed = result.held == checked and not result.findings
         outcome = Outcome.PASS if passed else Outcome.FAIL
-    except TrustError:
+    except (TrustError, EnvironmentFailedError):
         raise
+    except CannotJudgeError as error:
+        result, outcome = _broke(str(error)), Outcome.INCONCLUSIVE
     except Exception as error:  # noqa: BLE001 - the boundary: a broken check is not a failed task
-        result, outcome = _broke(error), Outcome.INCONCLUSIVE
+        result, outcome = _broke(f"the check broke: {type(error).__name__}: {error}"), Outcome.INCONCLUSIVE
     seconds = perf_counter() - started
     return Verdict(check.validator, check.public, outcome, checked, result.held, result.findings, seconds)
 
 
-def _broke(error: Exception) -> Result:
-    message = storable(f"the check broke: {type(error).__name__}: {str(error)[:500]}")
-    return Result(0, (Finding(ErrorKind.INFRASTRUCTURE, message),))
+def _broke(message: str) -> Result:
+    return Result(0, (Finding(ErrorKind.INFRASTRUCTURE, storable(message[:600])),))
 
 
 def outcome(checks: Sequence[Check], verdicts: Sequence[Verdict]) -> Outcome:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from metaagent.records import Check, Finding, Task
+from metaagent.sandbox.base import Sandbox
 from metaagent.validators.jsontext import Document, read_document
 
 MAX_FINDINGS = 50
@@ -32,18 +33,27 @@ class OptionsError(ValueError):
         self.option = option
 
 
+class CannotJudgeError(Exception):
+    """The check cannot be done here, and no artifact is to blame: no sandbox, no fixture. The text says what is so."""
+
+
 def nothing_trusted(_path: str, _digest: str) -> bool:
     return False
 
 
 @dataclass(frozen=True, slots=True)
 class CheckContext:
-    """Where a check runs. ``task`` is what user checks are told of; ``seconds`` bounds one user check."""
+    """Where a check runs. ``task`` is what user checks are told of; ``seconds`` bounds one user check.
+
+    ``sandbox`` is where what the artifact holds may run; without one, nothing of it runs and such a check is
+    inconclusive.
+    """
 
     root: Path | None = None
     task: Task | None = None
     trusted: Trusted = nothing_trusted
     seconds: float = 10.0
+    sandbox: Sandbox | None = None
 
 
 @dataclass(frozen=True, slots=True)
