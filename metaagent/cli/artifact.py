@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import shutil
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -105,8 +108,9 @@ def apply(
     kept = None
     if not same and target.exists():
         if not force:
-            raise UsageError(f"{target} is there already and differs", mend=f"metaagent artifact apply {which} --force")
-        kept = target.with_name(target.name + "~")
+            again = f"metaagent artifact apply {which}{f' --to {shlex.quote(str(to))}' if to else ''} --force"
+            raise UsageError(f"{target} is there already and differs", mend=again)
+        kept = _free_name(target)
     if not same and not dry_run:
         _put(target, data, kept)
     verb = "is there already as" if same else "would go to" if dry_run else "copied to"
@@ -114,6 +118,12 @@ def apply(
     state.out("artifact", result, printable(f"{found.path} {verb} {target}"))
     if kept and not dry_run:
         state.notice(f"what was there is kept as {kept}")
+
+
+def _free_name(target: Path) -> Path:
+    """``PATH~``, or the first of ``PATH~2``... that is free: what was kept before stays."""
+    names = (f"{target.name}~{number if number > 1 else ''}" for number in count(1))
+    return next(path for path in map(target.with_name, names) if not os.path.lexists(path))
 
 
 def _put(target: Path, data: bytes, kept: Path | None) -> None:

@@ -100,3 +100,18 @@ def test_a_file_that_is_gone_is_told(delivered: Path, cli: Cli) -> None:
 def test_a_fresh_workspace_has_none(cli: Cli) -> None:
     assert cli("artifact", "list", "--json").json == []
     assert cli("artifact", "show", "TASK-001").status == 2
+
+
+def test_what_was_kept_before_stays(delivered: Path, cli: Cli) -> None:
+    mine = delivered / "mine.txt"
+    for text in ("first", "second"):
+        mine.write_text(text, encoding="utf-8")
+        assert cli("artifact", "apply", "TASK-005", "--to", mine, "--force").status == 0
+    kept = [(delivered / name).read_text(encoding="utf-8") for name in ("mine.txt~", "mine.txt~2")]
+    assert kept == ["first", "second"]
+
+
+def test_the_mend_says_where_again(delivered: Path, cli: Cli) -> None:
+    mine = delivered / "my file.txt"
+    mine.write_text("mine", encoding="utf-8")
+    assert f"--to '{mine}' --force" in cli("artifact", "apply", "TASK-005", "--to", mine).err
