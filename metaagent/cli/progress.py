@@ -82,6 +82,8 @@ def show_summary(state: State, summary: Summary) -> None:
 
 
 def closing_line(summary: Summary) -> str:
+    if not summary.tasks and not summary.calls:
+        return "nothing was attempted: no task is ready\nnext: metaagent status"
     counts = [f"{summary.passed} passed ({summary.passed_first} at first try)", f"{summary.failed} failed"]
     if summary.inconclusive:
         counts.append(f"{summary.inconclusive} undecided")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from typing import Annotated
 
 import typer
@@ -44,6 +45,7 @@ def command(
             show_summary(state, summary)
         return summary.status != InterruptedRunError.exit_status
 
+    logging.getLogger("watchfiles").setLevel(logging.ERROR)  # it would warn of the Ctrl-C that ends us
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt), watching(state) as observer:
         watch(workspace, work, observer)
