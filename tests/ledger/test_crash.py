@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from metaagent.ledger import check
+from metaagent.ledger.connect import SCHEMA
 from metaagent.ledger.database import Ledger
 
 ROUNDS = int(os.environ.get("METAAGENT_KILLS", "15"))  # for each of the two paths
@@ -108,7 +109,7 @@ with Ledger.open(Path(sys.argv[1]), vulnerable=sys.argv[2] == "vulnerable") as l
     assert errors == [""] * 6
     connection = sqlite3.connect(path)
     assert connection.execute("SELECT count(*) FROM reply_cache").fetchone() == (6,)
-    assert connection.execute("SELECT count(*) FROM _sqlite_migrations").fetchone() == (1,)
+    assert connection.execute("SELECT count(*) FROM _sqlite_migrations").fetchone() == (SCHEMA,)
     connection.close()
 
 
