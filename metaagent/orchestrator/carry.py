@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from metaagent.tasks.brief import brief
 
 # After so many attempts in a row that broken infrastructure ended, a run stops instead of burning through the board.
 BROKEN_IN_A_ROW = 3
+WORTH_SECONDS = 0.02
 
 
 async def carry_out(session: Session, begun: Begun) -> None:
@@ -39,24 +40,19 @@ async def carry_out(session: Session, begun: Begun) -> None:
         prepared, prior = await _prepare(session, begun)
         made = await attempt(_assignment(session, begun, prepared, len(prior) + 1), _hands(session))
         said = await _advice(session, begun, made, prior)
-        await _uncancelled(_finish(session, begun, made, said))
+        session.finishing.add(asyncio.create_task(_finish(session, begun, made, said)))
     except asyncio.CancelledError:
         await give_back(session, begun, "interrupted")
     except MetaagentError as error:
-        session.stop(error.message, error)
-        await give_back(session, begun, error.message)
+        await _fail(session, begun, error)
     finally:
         session.crew.load[agent.id] -= 1
-        session.steps.pop(begun.attempt_id, None)
 
 
-async def _uncancelled(work: Coroutine[None, None, None]) -> None:
-    """A result that is there is kept: an interruption that comes while it is written waits for that."""
-    task = asyncio.ensure_future(work)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await task
+async def _fail(session: Session, begun: Begun, error: MetaagentError) -> None:
+    """The run stops, and its task goes back."""
+    session.stop(error.message, error)
+    await give_back(session, begun, error.message)
 
 
 async def _prepare(session: Session, begun: Begun) -> tuple[Task, list[Step]]:
@@ -107,11 +103,11 @@ def _hands(session: Session) -> Hands:
 
 
 def _keep_step(session: Session, attempt_id: str, step: Step) -> None:
-    """A model call goes to the ledger as it ends: it cost time, and others follow it. A validation can be repeated, so
-    it is written with what comes next."""
+    """A step that cost time goes to the ledger as it ends, and others follow it there. What took no time can be
+    repeated, so it is written with what comes next."""
     rows = session.steps.setdefault(attempt_id, [])
     rows += attempts.step_batch(attempt_id, step, session.run_id)
-    if step.kind == "model":
+    if step.seconds >= WORTH_SECONDS:
         session.ledger.post(session.steps.pop(attempt_id))
 
 
@@ -135,6 +131,15 @@ async def _advice(session: Session, begun: Begun, made: Attempt, prior: list[Ste
 
 
 async def _finish(session: Session, begun: Begun, made: Attempt, said: Sequence[Said]) -> None:
+    """Write what an attempt came to. The next attempt need not wait for that, and an interruption does not end it: a
+    result that is there is kept."""
+    try:
+        await _settle(session, begun, made, said)
+    except MetaagentError as error:
+        await _fail(session, begun, error)
+
+
+async def _settle(session: Session, begun: Begun, made: Attempt, said: Sequence[Said]) -> None:
     """Settle the attempt, write it with its intent in one transaction, and hand the intent to the board."""
     task = begun.candidate.task
     usage = session.usage.get(task.id, Usage()).plus(_usage_of(made))

@@ -166,6 +166,7 @@ async def _give_up(session: Session) -> None:
     for task in session.running:
         task.cancel()
     await asyncio.gather(*session.running, return_exceptions=True)
+    await asyncio.gather(*session.finishing, return_exceptions=True)
 
 
 def _enqueue(session: Session, snapshot: Snapshot) -> bool:
@@ -200,12 +201,13 @@ async def _drain(session: Session, writing: asyncio.Task[None]) -> None:
         session.stop(reason) if (reason := session.why_stop()) else None
         while session.open() and len(session.running) < session.jobs and len(session.queue):
             await _start_some(session, session.jobs - len(session.running))
-        if not session.running:
+        going = session.running | session.finishing
+        if not going:
             return
-        waited = session.running if writing.done() else {*session.running, writing}
-        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
-        for task in [task for task in session.running if task.done()]:
+        await asyncio.wait(going if writing.done() else {*going, writing}, return_when=asyncio.FIRST_COMPLETED)
+        for task in [task for task in going if task.done()]:
             session.running.discard(task)
+            session.finishing.discard(task)
             task.result()
         if writing.done() and not session.stopped:
             session.stop("the board cannot be written", _failure_of(writing))

@@ -63,6 +63,7 @@ class Session:
     begun_at: float = field(default_factory=time.monotonic)
     steps: dict[str, list[Statement]] = field(default_factory=dict)
     running: set[asyncio.Task[None]] = field(default_factory=set)
+    finishing: set[asyncio.Task[None]] = field(default_factory=set)
     active: set[str] = field(default_factory=set)
     domains: tuple[str, ...] = ()
     active_protocols: dict[tuple[str | None, str], Protocol] = field(default_factory=dict)
