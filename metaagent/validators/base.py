@@ -31,13 +31,14 @@ _VALIDATORS: Final = {
     "text.contains": "text:prepare_contains",
     "text.forbids": "text:prepare_forbids",
     "text.expected": "text:prepare_expected",
+    "python.cases": "python_cases:prepare",
     "sql.result": "sql_result:prepare",
     "user": "user:prepare",
 }
-KEY_ONLY: Final = frozenset({"json.expected", "text.expected", "sql.result"})
+KEY_ONLY: Final = frozenset({"json.expected", "text.expected", "python.cases", "sql.result"})
 """Validators whose options are the answer: they can never be public."""
 
-CONFINED: Final = frozenset({"sql.result"})
+CONFINED: Final = frozenset({"python.cases", "sql.result"})
 """Validators that run what an artifact holds, and therefore need a sandbox."""
 
 _BLOCKING: Final = CONFINED | {"user"}
