@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from metaagent.cli import render
 from metaagent.cli.state import State, Table, printable
+from metaagent.errors import InterruptedRunError
 from metaagent.orchestrator.events import Event, Notice, Observer, Planned, Result, Started, Summary
 from metaagent.records import Outcome
 
@@ -75,9 +76,8 @@ def show_summary(state: State, summary: Summary) -> None:
     """The result as JSON where asked; else the closing line on stderr, with what to look at next."""
     if state.json:
         state.out("run", summary)
-    if summary.stopped:
-        say = state.notice if summary.status in (0, 1) else state.warn  # a limit that was asked for is no trouble
-        say(f"stopped: {summary.stopped}")
+    if summary.stopped and summary.status in (0, 1, InterruptedRunError.exit_status):  # else the error has been told
+        state.notice(f"stopped: {summary.stopped}")
     state.notice(closing_line(summary))
 
 

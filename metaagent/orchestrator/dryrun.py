@@ -53,7 +53,8 @@ def dry_plan(workspace: Workspace, options: RunOptions) -> DryPlan:
         reason = used_up(task.limits, used.get(task.id, Usage()))
         if reason:
             over[task.id] = f"goes to REVIEW: {reason}"
-    found = plan(joined, frozenset(options.tasks), {**held, **over})
+    reasons = {task_id: obstacle.reason for task_id, obstacle in held.items()}
+    found = plan(joined, frozenset(options.tasks), {**reasons, **over})
     only = find_agent(crew.agents, options.agent).id if options.agent else None
     lines = tuple(_line(crew, task, only) for task in found.ready[: options.limit])
     return DryPlan(lines, found.waiting, found.left_out)

@@ -19,7 +19,7 @@ from metaagent.agents.roster import find_agent
 from metaagent.board.edit import SetAgent
 from metaagent.board.store import BoardStore, PersonChange
 from metaagent.config import seconds_of
-from metaagent.errors import BoardConflictError, InterruptedRunError, MetaagentError, NotFoundError, TrustError
+from metaagent.errors import BoardConflictError, InterruptedRunError, MetaagentError, NotFoundError
 from metaagent.inference.gateway import Gateway
 from metaagent.inference.select import open_backend
 from metaagent.ledger import claims, protocols, replies, runs
@@ -34,7 +34,7 @@ from metaagent.orchestrator.heal import heal
 from metaagent.orchestrator.judging import judge_with
 from metaagent.orchestrator.plan import Plan, plan
 from metaagent.orchestrator.record import Begun, Candidate
-from metaagent.orchestrator.snapshot import Snapshot, read_tasks, used_before
+from metaagent.orchestrator.snapshot import Obstacle, Snapshot, read_tasks, used_before
 from metaagent.orchestrator.state import RunOptions, Session
 from metaagent.orchestrator.writer import BoardWriter
 from metaagent.records import AgentState, Outcome, Protocol, Status, Task
@@ -149,7 +149,8 @@ async def _work_through(session: Session, snapshot: Snapshot) -> Summary:
     if session.failure is not None and not session.results:
         raise session.failure
     if session.failure is not None:
-        session.observe(Notice(f"error: {session.failure.message}", urgent=True))
+        mend = f"\n  try: {session.failure.mend}" if session.failure.mend else ""
+        session.observe(Notice(f"error: {session.failure.message}{mend}", urgent=True))
     return _summarise(session)
 
 
@@ -172,7 +173,6 @@ async def _give_up(session: Session) -> None:
 def _enqueue(session: Session, snapshot: Snapshot) -> bool:
     """Put what the board offers into the queue; False when there is nothing (more) to do."""
     session.seen = snapshot.seen
-    session.untrusted = snapshot.untrusted
     session.domains = snapshot.domains
     session.tasks = {task.id: task for task in snapshot.tasks}
     session.usage = used_before(session.ledger)
@@ -180,13 +180,23 @@ def _enqueue(session: Session, snapshot: Snapshot) -> bool:
     if not session.tried:
         session.observe(Planned(len(found.ready), len(found.waiting)))
         for task_id, reason in found.left_out.items():
-            session.observe(Notice(f"{task_id} {reason}", urgent=task_id in session.options.tasks))
+            _leave_out(session, task_id, snapshot.held.get(task_id, Obstacle(reason)))
     session.queue.add(found.ready, found.waiting, session.tasks)
     return len(session.queue) > 0
 
 
+def _leave_out(session: Session, task_id: str, obstacle: Obstacle) -> None:
+    session.obstacles[task_id] = obstacle
+    if not obstacle.status:
+        session.observe(Notice(f"{task_id} {obstacle.reason}", urgent=task_id in session.options.tasks))
+        return
+    mend = f"\n  try: {obstacle.mend}" if obstacle.mend else ""
+    session.observe(Notice(f"error: {task_id}: {obstacle.reason}{mend}", urgent=True))
+
+
 def plan_of(options: RunOptions, snapshot: Snapshot, skip: Mapping[str, str] | None = None) -> Plan:
-    return plan(snapshot.tasks, frozenset(options.tasks), {**snapshot.held, **(skip or {})})
+    held = {task_id: obstacle.reason for task_id, obstacle in snapshot.held.items()}
+    return plan(snapshot.tasks, frozenset(options.tasks), {**held, **(skip or {})})
 
 
 async def _check_backend(session: Session) -> None:
@@ -370,7 +380,8 @@ def _exit_status(session: Session, failed: int) -> int:
         return BoardConflictError.exit_status
     if failed:
         return MetaagentError.exit_status
-    return TrustError.exit_status if session.untrusted else 0
+    left = {obstacle.status for obstacle in session.obstacles.values()} - {0}
+    return min(left, default=0)
 
 
 def _end_of(summary: Summary) -> str:

@@ -9,7 +9,7 @@ from metaagent.board.parse import BoardTask
 from metaagent.board.scan import BoardAgent
 from metaagent.board.store import BoardStore, Sync
 from metaagent.config import Config
-from metaagent.errors import SpecificationError
+from metaagent.errors import SpecificationError, TrustError, UsageError
 from metaagent.ledger import attempts, operations, tasks
 from metaagent.ledger import trust as trusts
 from metaagent.ledger.database import Ledger
@@ -27,19 +27,27 @@ _STATES = frozenset(AgentState)
 
 
 @dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Why a task cannot be taken now, and what to do about it. ``status`` is the exit status of a run that leaves it
+    out: 2 for what a person has to mend, 6 for what waits for trust, 0 for what passes by itself."""
+
+    reason: str
+    mend: str | None = None
+    status: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
-    """``seen`` counts the changes of status by others before the board was read; ``held`` says why tasks cannot be
-    taken now (a specification that does not hold, an unknown or circular dependency, another run that is writing
-    them); ``untrusted``: some of them wait for `metaagent trust`; ``domains`` are those that tasks of this workspace
-    have; ``agents`` the states that the board shows; ``added`` the ids given to hand-written items."""
+    """``seen`` counts the changes of status by others before the board was read; ``held`` are the tasks that cannot be
+    taken now; ``domains`` are those that tasks of this workspace have; ``agents`` the states that the board shows;
+    ``added`` the ids given to hand-written items."""
 
     tasks: tuple[Task, ...]
     seen: Mapping[str, int]
-    held: Mapping[str, str]
+    held: Mapping[str, Obstacle]
     domains: tuple[str, ...]
     agents: Mapping[str, AgentState]
     added: tuple[str, ...] = ()
-    untrusted: bool = False
 
 
 def read_tasks(workspace: Workspace, ledger: Ledger, store: BoardStore, run_id: str | None) -> Snapshot:
@@ -53,12 +61,9 @@ def read_tasks(workspace: Workspace, ledger: Ledger, store: BoardStore, run_id: 
     _note_person(ledger, sync, run_id)
     config = workspace.config
     joined, held = join_all(sync.board.tasks, SpecIndex(workspace.root, default_limits(config)))
-    untrusted = _untrusted(workspace, ledger, joined)
-    held = {**held, **_dependency_problems(ledger, joined), **untrusted, **busy}
+    held = {**held, **_dependency_problems(ledger, joined), **_untrusted(workspace, ledger, joined), **busy}
     domains = {task.domain for task in joined if task.domain} | set(tasks.domains(ledger))
-    return Snapshot(
-        joined, seen, held, tuple(sorted(domains)), board_states(sync.board.agents), tuple(sync.new), bool(untrusted)
-    )
+    return Snapshot(joined, seen, held, tuple(sorted(domains)), board_states(sync.board.agents), tuple(sync.new))
 
 
 def board_states(agents: Iterable[BoardAgent]) -> dict[str, AgentState]:
@@ -79,11 +84,11 @@ def default_limits(config: Config) -> Limits:
     return Limits(limits.attempts, limits.seconds, limits.tokens, limits.cost)
 
 
-def join_all(lines: Sequence[BoardTask], index: SpecIndex) -> tuple[tuple[Task, ...], dict[str, str]]:
+def join_all(lines: Sequence[BoardTask], index: SpecIndex) -> tuple[tuple[Task, ...], dict[str, Obstacle]]:
     """Every item of the board as a task; one whose specification does not hold is a bare task, and held. Only open
     tasks are joined with their specifications: nothing else is needed of the others."""
     joined: list[Task] = []
-    held: dict[str, str] = {}
+    held: dict[str, Obstacle] = {}
     for line in lines:
         if line.id is None:
             continue
@@ -93,12 +98,12 @@ def join_all(lines: Sequence[BoardTask], index: SpecIndex) -> tuple[tuple[Task, 
         try:
             joined.append(join(line, index.get(line.id, line.attributes.get("spec")), index.limits))
         except SpecificationError as error:
-            held[line.id] = error.message
+            held[line.id] = Obstacle(error.message, error.mend, error.exit_status)
             joined.append(Task(line.id, line.title, line.status, assignees=line.assignees))
     return tuple(joined), held
 
 
-def _untrusted(workspace: Workspace, ledger: Ledger, joined: tuple[Task, ...]) -> dict[str, str]:
+def _untrusted(workspace: Workspace, ledger: Ledger, joined: tuple[Task, ...]) -> dict[str, Obstacle]:
     """Open tasks with a check or a fixture that nobody trusts: said before a model is asked for anything."""
     known: dict[tuple[str, object], str | None] = {}
     found = {}
@@ -110,15 +115,17 @@ def _untrusted(workspace: Workspace, ledger: Ledger, joined: tuple[Task, ...]) -
                 known[named] = next((file for file, found in files if not trusts.trusted(ledger, file, found)), None)
             if (file := known.get(named)) is not None:
                 word = "check" if check.validator == "user" else "fixture"
-                found[task.id] = f"its {word} {file} is not trusted as it is: metaagent trust"
+                reason = f"its {word} {file} is not trusted as it is"
+                found[task.id] = Obstacle(reason, "metaagent trust", TrustError.exit_status)
     return found
 
 
-def _busy(ledger: Ledger) -> dict[str, str]:
+def _busy(ledger: Ledger) -> dict[str, Obstacle]:
     """Tasks that the board shows as they were: a move of them is durable, and has not reached the board yet. Another
     run is about to write it, or an editor kept ``heal`` from writing what a crash left."""
+    later = Obstacle("is not on the board yet as the ledger has it (its board write is under way or put off)")
     return {
-        operation["task_id"]: "is not on the board yet as the ledger has it (its board write is under way or put off)"
+        operation["task_id"]: later
         for one in operations.pending(ledger)
         for operation in one.operations
         if operation.get("task_id")
@@ -131,7 +138,7 @@ def _note_person(ledger: Ledger, sync: Sync, run_id: str | None) -> None:
         ledger.write(batch)
 
 
-def _dependency_problems(ledger: Ledger, joined: tuple[Task, ...]) -> dict[str, str]:
+def _dependency_problems(ledger: Ledger, joined: tuple[Task, ...]) -> dict[str, Obstacle]:
     """Open tasks that wait for a task that never was, or for themselves."""
     depends = {task.id: task.depends for task in joined if task.status is not Status.DONE}
     if not any(depends.values()):
@@ -141,8 +148,11 @@ def _dependency_problems(ledger: Ledger, joined: tuple[Task, ...]) -> dict[str, 
     for task_id, missing in unknown(depends, done).items():
         never = [other for other in missing if not tasks.status_changes(ledger, other)]
         if never:
-            problems[task_id] = f"depends on {', '.join(never)}, which does not exist"
+            reason = f"depends on {', '.join(never)}, which does not exist"
+            problems[task_id] = Obstacle(reason, f"metaagent task edit {task_id} --depends ...", UsageError.exit_status)
     while circle := find_cycle(depends):
-        problems |= dict.fromkeys(circle, f"is in a circle of dependencies: {' -> '.join(circle)}")
+        reason = f"is in a circle of dependencies: {' -> '.join(circle)}"
+        mend = f"metaagent task edit {circle[0]} --depends ..."
+        problems |= dict.fromkeys(circle, Obstacle(reason, mend, UsageError.exit_status))
         depends = {task_id: others for task_id, others in depends.items() if task_id not in circle}
     return problems

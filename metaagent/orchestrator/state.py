@@ -18,6 +18,7 @@ from metaagent.orchestrator.crew import Crew
 from metaagent.orchestrator.events import Observer, Result
 from metaagent.orchestrator.judging import Judge
 from metaagent.orchestrator.plan import Queue
+from metaagent.orchestrator.snapshot import Obstacle
 from metaagent.orchestrator.writer import BoardWriter
 from metaagent.records import Protocol, Task
 from metaagent.workspace import Workspace
@@ -72,7 +73,7 @@ class Session:
     broken: int = 0
     stopped: str | None = None
     full: str | None = None
-    untrusted: bool = False
+    obstacles: dict[str, Obstacle] = field(default_factory=dict)
     interrupted: bool = False
     failure: MetaagentError | None = None
 

@@ -109,7 +109,7 @@ def test_circles_and_unknown_dependencies_are_named_and_hold_only_their_tasks(ma
     assert place.where("DONE") == ["REC-006"]
     assert "REC-001 -> REC-002 -> REC-001" in place.notices()
     assert "REC-003 -> REC-004 -> REC-003" in place.notices()
-    assert "REC-005 depends on REC-099, which does not exist" in place.notices()
+    assert "REC-005: depends on REC-099, which does not exist" in place.notices()
     assert summary.tasks == 1
 
 
