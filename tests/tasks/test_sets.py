@@ -157,3 +157,52 @@ def test_rows_that_do_not_hold(tmp_path: Path, data: str | bytes, says: str) -> 
     assert f"tasks/invoices.jsonl{says}" in refused(tmp_path).message.replace(
         "tasks/invoices.jsonl: has", "tasks/invoices.jsonlhas"
     )
+
+
+CASES = """\
+set: functions
+goal: Write the function.
+rows: functions.jsonl
+inputs: [text]
+checks: {key: [{python.cases: {fixture: fixtures/lib.py}}]}
+"""
+
+
+def functions(root: Path, row: dict[str, object], head: str = CASES) -> TaskSet:
+    line = json.dumps({"id": "F-1", "text": "f", **row})
+    write(root, tasks__functions_yaml=head, tasks__functions_jsonl=line, fixtures__lib_py="x = 1")
+    return read_set(root / "tasks/functions.yaml", Place(root))
+
+
+def test_tests_and_results_of_queries_come_from_the_row(tmp_path: Path) -> None:
+    tests = [{"args": [1], "expected": 2}]
+    (check,) = functions(tmp_path, {"entry": "f", "tests": tests, "reference": "ref"}).task("F-1").checks
+    assert check == Check("python.cases", False, {"fixture": "fixtures/lib.py", "entry": "f", "tests": tests})
+    head = CASES.replace("python.cases", "sql.result")
+    expected = {"columns": ["a"], "rows": [[1]]}
+    task = functions(tmp_path, {"expected": expected}, head).task("F-1")
+    assert task.checks == (Check("sql.result", False, {"fixture": "fixtures/lib.py", "expected": expected}),)
+    assert task.reference is None
+
+
+def test_a_task_is_another_when_its_fixture_is(tmp_path: Path) -> None:
+    row: dict[str, object] = {"entry": "f", "tests": [{"args": [], "expected": 1}]}
+    before = functions(tmp_path, row).task("F-1").hash
+    assert functions(tmp_path, row).task("F-1").hash == before
+    (tmp_path / "fixtures/lib.py").write_text("x = 2")
+    assert read_set(tmp_path / "tasks/functions.yaml", Place(tmp_path)).task("F-1").hash != before
+
+
+@pytest.mark.parametrize(
+    ("row", "head", "message"),
+    [
+        ({"entry": "f"}, CASES, "functions.jsonl:1: has no 'tests'"),
+        ({"entry": "f", "tests": []}, CASES, "must be a list of 1 to 500 tests"),
+        ({"entry": "f", "tests": [{"expected": 1}]}, CASES.replace("[text]", "[text, tests]"), "cannot be told"),
+        ({"entry": "f", "tests": [{"expected": 1}]}, CASES.replace("lib.py", "none.py"), "does not exist"),
+        ({"entry": "f", "tests": [{"expected": 1}]}, CASES.replace("{key:", "{public:"), "cannot be public"),
+    ],
+)
+def test_what_a_set_with_tests_cannot_be(tmp_path: Path, row: dict[str, object], head: str, message: str) -> None:
+    with pytest.raises(SpecificationError, match=message):
+        functions(tmp_path, row, head)
