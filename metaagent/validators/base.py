@@ -32,13 +32,14 @@ _VALIDATORS: Final = {
     "text.forbids": "text:prepare_forbids",
     "text.expected": "text:prepare_expected",
     "python.cases": "python_cases:prepare",
+    "python.syntax": "python_syntax:prepare",
     "sql.result": "sql_result:prepare",
     "user": "user:prepare",
 }
 KEY_ONLY: Final = frozenset({"json.expected", "text.expected", "python.cases", "sql.result"})
 """Validators whose options are the answer: they can never be public."""
 
-CONFINED: Final = frozenset({"python.cases", "sql.result"})
+CONFINED: Final = frozenset({"python.cases", "python.syntax", "sql.result"})
 """Validators that run what an artifact holds, and therefore need a sandbox."""
 
 _BLOCKING: Final = CONFINED | {"user"}

@@ -25,9 +25,9 @@ from metaagent.validators.confined import Said, ask, fixture
 from metaagent.validators.jsontext import json_text, storable
 from metaagent.validators.options import number, only
 from metaagent.validators.protocol import MAX_FINDINGS, Artifact, CheckContext, Options, OptionsError, Prepared, Result
+from metaagent.validators.python_source import form, syntax
 from metaagent.validators.python_values import problem, same
 
-MAX_SOURCE: Final = 200_000
 MAX_TESTS: Final = 500
 STARTS: Final = 3
 """How often a process that the answer ended is started again for the cases that are left."""
@@ -73,7 +73,7 @@ class _Cases:
 
     def judge(self, artifact: Artifact, check: Check, context: CheckContext) -> Result:  # noqa: ARG002
         files = self._library(context)
-        wrong = _form(artifact.text)
+        wrong = form(artifact.text)
         if wrong is not None:
             return Result(0, (wrong,))
         course = _Course()
@@ -156,18 +156,6 @@ def _late_end(said: Said) -> bool:
     return bool(said.messages) and "late" in said.messages[-1]
 
 
-def _form(text: str) -> Finding | None:
-    if not text.strip():
-        return Finding(ErrorKind.FORMAT, "not Python: the reply is empty")
-    if len(text) > MAX_SOURCE:
-        return Finding(ErrorKind.RESOURCE, f"{len(text)} characters; an answer may have {MAX_SOURCE}")
-    if "\0" in text or storable(text) is not text:
-        return Finding(ErrorKind.FORMAT, "not Python: it holds characters that no text has")
-    if text.lstrip().startswith("```"):
-        return Finding(ErrorKind.FORMAT, "not Python: it stands in a code fence")
-    return None
-
-
 def _load_failure(load: Mapping[str, Any], entry: str, source: str) -> Finding:
     line = f"line {load['line']}" if isinstance(load.get("line"), int) else ""
     if load.get("late"):
@@ -176,9 +164,7 @@ def _load_failure(load: Mapping[str, Any], entry: str, source: str) -> Finding:
         defined = json_text(load.get("defined"), 300)
         return Finding(ErrorKind.NAME, "the function is not defined", "", json_text(entry), defined)
     if "syntax" in load:
-        if any(text.startswith("```") for text in source.splitlines()):
-            return Finding(ErrorKind.FORMAT, "not Python alone: a code fence and text stand around it", line)
-        return Finding(ErrorKind.SYNTAX, _clean(load["syntax"]), line)
+        return syntax(load, source)
     kind, message = _raised(load)
     return Finding(kind, f"{message}, when it was loaded", line)
 
