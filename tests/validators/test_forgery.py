@@ -207,7 +207,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(root: Path, source: str, backend: str) -> Verdict:
-    options = {"entry": "f", "tests": TESTS, "fixture": "fixtures/shop.py", "seconds": 0.2}
+    options = {"entry": "f", "tests": TESTS, "fixture": "fixtures/shop.py", "seconds": 0.1}
     return verdict(root, textwrap.dedent(source), "python.cases", named(backend), **options)
 
 
