@@ -15,9 +15,11 @@ def main() -> None:
 
         try:
             print(f"metaagent {__version__}", flush=True)  # noqa: T201 - the one answer that does not wait for the rest
+        except OSError:  # the whole command line says it better, on a stream that holds nothing of ours yet
+            sys.stdout = open(os.dup(1), "w", encoding="utf-8")  # noqa: SIM115, PTH123 - open until the end
+            sys.__stdout__ = None
+        else:
             return
-        except OSError:  # the whole command line says it better
-            pass
     try:
         from metaagent.cli.app import run_cli
     except KeyboardInterrupt:
