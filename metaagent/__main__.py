@@ -17,7 +17,6 @@ def main() -> None:
             print(f"metaagent {__version__}", flush=True)  # noqa: T201 - the one answer that does not wait for the rest
         except OSError:  # the whole command line says it better, on a stream that holds nothing of ours yet
             sys.stdout = open(os.dup(1), "w", encoding="utf-8")  # noqa: SIM115, PTH123 - open until the end
-            sys.__stdout__ = None
         else:
             return
     try:
