@@ -16,6 +16,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from metaagent.errors import ConfigError, StorageError
+from metaagent.yamltree import line_of, repeated_key
 
 BACKEND_VARIABLE = "METAAGENT_BACKEND"
 DEFAULT_MODEL = "qwen2.5-coder-1.5b"
@@ -201,7 +202,9 @@ def parse_config(text: str, *, where: str, environment: Mapping[str, str] = os.e
         values = {}
     if not isinstance(values, dict):
         raise ConfigError(f"{where}:1: must be a mapping of settings", mend="metaagent config edit")
-    _refuse_twice(root, where)
+    twice = repeated_key(root)
+    if twice:
+        raise ConfigError(f"{where}:{twice[1]}: the key '{twice[0]}' stands twice", mend="metaagent config edit")
     override = environment.get(BACKEND_VARIABLE)
     if override:
         try:
@@ -214,35 +217,11 @@ def parse_config(text: str, *, where: str, environment: Mapping[str, str] = os.e
         raise ConfigError(_explain(error, root, where), mend="metaagent config edit") from error
 
 
-def _refuse_twice(node: yaml.Node | None, where: str) -> None:
-    """A key that stands twice in one mapping: YAML would take the last one in silence."""
-    waiting, visited = [node], set[int]()
-    while waiting:
-        node = waiting.pop()
-        if node is None or id(node) in visited:  # an alias may lead back to where it stands
-            continue
-        visited.add(id(node))
-        if isinstance(node, yaml.SequenceNode):
-            waiting += node.value
-        elif isinstance(node, yaml.MappingNode):
-            _refuse_same_keys(node, where)
-            waiting += [value for _, value in node.value]
-
-
-def _refuse_same_keys(node: yaml.MappingNode, where: str) -> None:
-    seen: set[str] = set()
-    for key, _ in node.value:
-        if str(key.value) in seen:
-            line = key.start_mark.line + 1
-            raise ConfigError(f"{where}:{line}: the key '{key.value}' stands twice", mend="metaagent config edit")
-        seen.add(str(key.value))
-
-
 def _explain(error: ValidationError, root: yaml.Node | None, where: str) -> str:
     errors = error.errors()  # a mistyped key first: what is then missing follows from it
     first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
     location: tuple[int | str, ...] = tuple(part for part in first["loc"] if part != "[key]")
-    line = _line_of(root, location)
+    line = line_of(root, location)
     name = ".".join(str(part) for part in location)
     if first["type"] == "extra_forbidden":
         known = _known_keys(location[:-1])
@@ -262,20 +241,3 @@ def _known_keys(path: Sequence[int | str]) -> list[str]:
         nested = [field.annotation, *getattr(field.annotation, "__args__", ())]
         section = next((kind for kind in nested if isinstance(kind, type) and issubclass(kind, BaseModel)), section)
     return list(section.model_fields)
-
-
-def _line_of(node: yaml.Node | None, path: Sequence[int | str]) -> int:
-    """The 1-based line of the deepest part of ``path`` that the file has."""
-    line = 1
-    for part in path:
-        if isinstance(node, yaml.MappingNode):
-            pair = next(((key, value) for key, value in node.value if key.value == str(part)), None)
-            if pair is None:
-                return line
-            line, node = pair[0].start_mark.line + 1, pair[1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = node.value[part]
-            line = node.start_mark.line + 1
-        else:
-            return line
-    return line

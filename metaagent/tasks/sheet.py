@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from metaagent.errors import SpecificationError, StorageError
+from metaagent.yamltree import line_of, repeated_key
 
 MAX_SHEET = 5_000_000
 Location = Sequence[str | int]
@@ -74,7 +75,9 @@ def parse_sheet(text: str, path: Path, shown: str) -> Sheet:
         loader = _Loader(text)
         try:
             root = loader.get_single_node()
-            _refuse_twice(root, shown)
+            if twice := repeated_key(root):
+                where = f"{shown}:{twice[1]}"
+                raise SpecificationError(f"{where}: the key {twice[0]!r} stands twice", mend=f"edit {where}")
             values = loader.construct_document(root) if root else {}
         finally:
             loader.dispose()
@@ -91,38 +94,6 @@ def parse_sheet(text: str, path: Path, shown: str) -> Sheet:
 
 def _problem(error: yaml.YAMLError) -> str:
     return str(getattr(error, "problem", None) or getattr(error, "reason", None) or error).split("\n", 1)[0]
-
-
-def _refuse_twice(root: yaml.Node | None, shown: str) -> None:
-    waiting = [root] if root else []
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, yaml.SequenceNode):
-            waiting += node.value
-        elif isinstance(node, yaml.MappingNode):
-            seen: set[str] = set()
-            for key, value in node.value:
-                name, where = str(key.value), f"{shown}:{key.start_mark.line + 1}"
-                if name in seen:
-                    raise SpecificationError(f"{where}: the key {name!r} stands twice", mend=f"edit {where}")
-                seen.add(name)
-                waiting.append(value)
-
-
-def line_of(node: yaml.Node | None, location: Location) -> int:
-    line = node.start_mark.line + 1 if node is not None else 1
-    for part in location:
-        if isinstance(node, yaml.MappingNode):
-            pair = next(((key, value) for key, value in node.value if key.value == str(part)), None)
-            if pair is None:
-                return line
-            line, node = pair[0].start_mark.line + 1, pair[1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = node.value[part]
-            line = node.start_mark.line + 1
-        else:
-            return line
-    return line
 
 
 def read_text(path: Path, shown: str, limit: int) -> str:
