@@ -87,9 +87,7 @@ class Workspace:
         )
 
 
-def find_workspace(
-    start: Path, explicit: Path | None = None, environment: Mapping[str, str] = os.environ
-) -> Workspace:
+def find_workspace(start: Path, explicit: Path | None = None, environment: Mapping[str, str] = os.environ) -> Workspace:
     """The workspace that ``-C``, then METAAGENT_WORKSPACE, then the folders from ``start`` upwards name.
 
     A folder is a workspace when it has WORKING.md, or a ledger whose board was lost.
