@@ -325,7 +325,8 @@ async def _show_idle(session: Session) -> None:
 
 @contextlib.contextmanager
 def _signals(session: Session) -> Iterator[None]:
-    """The first Ctrl-C or SIGTERM ends the run cleanly; a second Ctrl-C ends it at once."""
+    """The first Ctrl-C, SIGTERM or closed terminal (SIGHUP, unless it is ignored as under nohup) ends the run cleanly;
+    a second Ctrl-C ends it at once."""
     loop = asyncio.get_running_loop()
 
     def once(number: int) -> None:
@@ -333,7 +334,8 @@ def _signals(session: Session) -> Iterator[None]:
         session.observe(Notice("stopping: what is finished is kept ...", urgent=True))
         session.interrupt()
 
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    before = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}
     try:
         for number in before:
             loop.add_signal_handler(number, once, number)

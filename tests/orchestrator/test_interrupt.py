@@ -24,7 +24,7 @@ def working(place: Place, *arguments: str) -> subprocess.Popen[str]:
     return process
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_run_ends_with_130_and_the_next_one_finishes(make: Make, number: signal.Signals) -> None:
     place = make(40)
     place.write_script([SLOW])
