@@ -39,6 +39,11 @@ class MetaagentError(Exception):
         self.mend = mend
 
 
+def told(message: str, mend: str | None) -> str:
+    """How an error is told to a person: what is wrong, then on its own line what to type next."""
+    return f"error: {message}" + (f"\n  try: {mend}" if mend else "")
+
+
 class UsageError(MetaagentError):
     exit_status = 2
 

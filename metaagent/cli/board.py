@@ -156,20 +156,12 @@ def repair(dry_run: DryRun = False) -> None:
 def _note(ledger: Ledger, written: Written, verb: str) -> None:
     """What the person decided, as rows of the ledger."""
     from metaagent.ledger import runs
-    from metaagent.ledger import tasks as task_rows
-    from metaagent.orchestrator.change import person_facts
+    from metaagent.orchestrator.record import person_rows
 
     if not written.person_changes:
         return
     run_id = ledger.run_id or runs.start(ledger, f"board {verb}", [])
-    now = ledger.now()
-    batch = person_facts(written, now, run_id)
-    for change in written.person_changes:
-        if change.field == "status" and change.new:
-            batch += task_rows.status_batch(
-                change.task_id, change.old, change.new, "person", f"board {verb}", now=now, run_id=run_id
-            )
-    ledger.write(batch)
+    ledger.write(person_rows(written.person_changes, ledger.now(), run_id, f"board {verb}"))
 
 
 def _answer(state: State, changes: tuple[PersonChange, ...], stamp: str | None) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from metaagent.cli.state import Column, Table, complete_agent, current
+
+if TYPE_CHECKING:
+    from metaagent.orchestrator.heartbeat import Pulse
 
 
 def command(
@@ -21,14 +24,13 @@ def command(
 ) -> None:
     """One pass for the agents that are due; made for cron."""
     from metaagent.cli.progress import watching
-    from metaagent.orchestrator.budget import Budget, parse_budget
+    from metaagent.orchestrator.budget import parse_budget
     from metaagent.orchestrator.heartbeat import heartbeat
     from metaagent.orchestrator.runlock import run_lock
     from metaagent.orchestrator.state import RunOptions
 
     state = current()
-    limits = parse_budget(budget) if budget else Budget()
-    options = RunOptions(agent=agent, limit=limit, budget=limits, command="heartbeat")
+    options = RunOptions(agent=agent, limit=limit, budget=parse_budget(budget or None), command="heartbeat")
     with run_lock(state.workspace(), if_locked) as held:
         if not held:
             state.notice("another heartbeat or run is going on; nothing done")
@@ -36,7 +38,7 @@ def command(
         with watching(state) as observer:
             pulses = heartbeat(state.workspace(), options, observer)
     rows = [
-        (pulse.agent_id, "ok" if pulse.ok else "failed", pulse.tries, *_counts(pulse.summary), pulse.message)
+        (pulse.agent_id, "ok" if pulse.ok else "failed", pulse.tries, *_counts(pulse), pulse.message)
         for pulse in pulses
     ]
     columns: list[Column | str] = [
@@ -52,13 +54,9 @@ def command(
     for pulse in pulses:
         if not pulse.ok:
             state.warn(f"error: heartbeat of {pulse.agent_id} failed after {pulse.tries} tries: {pulse.message}")
-    worst = max((_status(pulse.ok, pulse.summary) for pulse in pulses), default=0)
-    raise typer.Exit(worst)
+    raise typer.Exit(max((pulse.status for pulse in pulses), default=0))
 
 
-def _counts(summary: object) -> tuple[object, object]:
-    return (getattr(summary, "tasks", None), getattr(summary, "passed", None))
-
-
-def _status(ok: bool, summary: object) -> int:
-    return int(getattr(summary, "status", 0 if ok else 4))
+def _counts(pulse: Pulse) -> tuple[int | None, int | None]:
+    """Tasks and passes of a heartbeat; nothing where it failed before there were any."""
+    return (pulse.summary.tasks, pulse.summary.passed) if pulse.summary else (None, None)

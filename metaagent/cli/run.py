@@ -30,7 +30,7 @@ def command(
 ) -> None:
     """Work through the board: pick tasks, let agents attempt them, check, retry, record."""
     from metaagent.cli.progress import show_plan, show_summary, watching
-    from metaagent.orchestrator.budget import Budget, parse_budget
+    from metaagent.orchestrator.budget import parse_budget
     from metaagent.orchestrator.dryrun import dry_plan
     from metaagent.orchestrator.runlock import run_lock
     from metaagent.orchestrator.session import run
@@ -44,7 +44,7 @@ def command(
         jobs=jobs,
         limit=limit,
         retries=retries,
-        budget=parse_budget(budget) if budget else Budget(),
+        budget=parse_budget(budget or None),
     )
     workspace = state.workspace()
     if dry_run:

@@ -23,23 +23,22 @@ def command(
     import signal
 
     from metaagent.cli.progress import show_summary, watching
-    from metaagent.errors import InterruptedRunError, MetaagentError
-    from metaagent.orchestrator.budget import Budget, parse_budget
+    from metaagent.errors import InterruptedRunError, MetaagentError, told
+    from metaagent.orchestrator.budget import parse_budget
     from metaagent.orchestrator.session import run
     from metaagent.orchestrator.state import RunOptions
     from metaagent.orchestrator.watch import watch
 
     state = current()
     workspace = state.workspace()
-    limits = parse_budget(budget) if budget else Budget()
-    options = RunOptions(agent=agent, jobs=jobs, retries=retries, budget=limits, command="watch")
+    options = RunOptions(agent=agent, jobs=jobs, retries=retries, budget=parse_budget(budget or None), command="watch")
 
     def work() -> bool:
         try:
             with watching(state) as observer:
                 summary = run(workspace, options, observer)
         except MetaagentError as error:
-            state.warn(f"error: {error.message}" + (f"\n  try: {error.mend}" if error.mend else ""))
+            state.warn(told(error.message, error.mend))
             return True
         if summary.results:
             show_summary(state, summary)

@@ -45,9 +45,11 @@ class Budget:
     tokens: int | None = None
 
 
-def parse_budget(text: str) -> Budget:
-    """``10m``, ``200calls``, ``50ktokens``, or several joined by commas. Raises UsageError for anything else."""
+def parse_budget(text: str | None) -> Budget:
+    """``10m``, ``200calls``, ``50ktokens``, or several joined by commas; None: no bound. Else UsageError."""
     values: dict[str, float] = {}
+    if text is None:
+        return Budget()
     for part in text.replace(" ", "").lower().split(","):
         found = _COUNT.fullmatch(part)
         if found:

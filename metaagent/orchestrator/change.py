@@ -119,9 +119,3 @@ def _close(ledger: Ledger, intent_id: str, written: Written, run_id: str) -> Non
     if written.conflicts:
         listed = "; ".join(str(conflict) for conflict in written.conflicts)
         raise BoardConflictError(f"changed by hand meanwhile, and kept as it is: {listed}", mend="metaagent board show")
-
-
-def person_facts(written: Written, now: str, run_id: str | None) -> list[Statement]:
-    """What a person changed on the board, as rows."""
-    changes = [(change.task_id, change.field, change.old, change.new) for change in written.person_changes]
-    return tasks.person_batch(changes, now, run_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from metaagent.agents.roles import load_roles
@@ -45,8 +45,3 @@ def muster(config: Config, ledger: Ledger | None, states: Mapping[str, AgentStat
     paused = agent_states.paused(ledger) if ledger else frozenset()
     history = attempts.history(ledger) if ledger else {}
     return Crew(roster(config, paused), load_roles(config), roll_up(history), states)
-
-
-def writers(crew: Crew) -> Sequence[Agent]:
-    """The agents that may execute tasks."""
-    return [agent for agent in crew.agents if "write" in crew.roles[agent.role].may and not agent.paused]

@@ -13,7 +13,7 @@ from metaagent.ledger.database import Ledger
 from metaagent.orchestrator.budget import Usage, used_up
 from metaagent.orchestrator.crew import Crew, muster
 from metaagent.orchestrator.plan import plan
-from metaagent.orchestrator.snapshot import board_states, default_limits, join_all, used_before
+from metaagent.orchestrator.snapshot import board_states, default_limits, join_all, reasons, used_before
 from metaagent.orchestrator.state import RunOptions
 from metaagent.records import Task
 from metaagent.tasks.index import SpecIndex
@@ -53,8 +53,7 @@ def dry_plan(workspace: Workspace, options: RunOptions) -> DryPlan:
         reason = used_up(task.limits, used.get(task.id, Usage()))
         if reason:
             over[task.id] = f"goes to REVIEW: {reason}"
-    reasons = {task_id: obstacle.reason for task_id, obstacle in held.items()}
-    found = plan(joined, frozenset(options.tasks), {**reasons, **over})
+    found = plan(joined, frozenset(options.tasks), {**reasons(held), **over})
     only = find_agent(crew.agents, options.agent).id if options.agent else None
     lines = tuple(_line(crew, task, only) for task in found.ready[: options.limit])
     return DryPlan(lines, found.waiting, found.left_out)

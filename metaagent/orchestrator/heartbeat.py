@@ -32,6 +32,13 @@ class Pulse:
     summary: Summary | None = None
 
     @property
+    def status(self) -> int:
+        """The exit status that it leads to."""
+        if self.summary is not None:
+            return self.summary.status
+        return 0 if self.ok else BackendError.exit_status
+
+    @property
     def interrupted(self) -> bool:
         return self.summary is not None and self.summary.status == InterruptedRunError.exit_status
 

@@ -134,7 +134,9 @@ def conflict_batch(found: Sequence[Conflict], now: str, run_id: str | None) -> l
     ]
 
 
-def person_rows(changes: Iterable[PersonChange], now: str, run_id: str | None) -> list[Statement]:
+def person_rows(
+    changes: Iterable[PersonChange], now: str, run_id: str | None, reason: str = "on the board"
+) -> list[Statement]:
     """What a person changed on the board, with the changes of status among it."""
     found = list(changes)
     rows = [(change.task_id, change.field, change.old, change.new) for change in found]
@@ -142,7 +144,7 @@ def person_rows(changes: Iterable[PersonChange], now: str, run_id: str | None) -
     for change in found:
         if change.field == "status" and change.new:
             batch += tasks.status_batch(
-                change.task_id, change.old, change.new, "person", "on the board", now=now, run_id=run_id
+                change.task_id, change.old, change.new, "person", reason, now=now, run_id=run_id
             )
     return batch
 

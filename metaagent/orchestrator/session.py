@@ -11,7 +11,7 @@ import contextlib
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
@@ -19,7 +19,7 @@ from metaagent.agents.roster import find_agent
 from metaagent.board.edit import SetAgent
 from metaagent.board.store import BoardStore, PersonChange
 from metaagent.config import seconds_of
-from metaagent.errors import BoardConflictError, InterruptedRunError, MetaagentError, NotFoundError
+from metaagent.errors import BoardConflictError, InterruptedRunError, MetaagentError, NotFoundError, told
 from metaagent.inference.gateway import Gateway
 from metaagent.inference.select import open_backend
 from metaagent.ledger import claims, protocols, replies, runs
@@ -32,9 +32,9 @@ from metaagent.orchestrator.crew import muster
 from metaagent.orchestrator.events import Notice, Observer, Planned, Summary
 from metaagent.orchestrator.heal import heal
 from metaagent.orchestrator.judging import judge_with
-from metaagent.orchestrator.plan import Plan, plan
+from metaagent.orchestrator.plan import plan
 from metaagent.orchestrator.record import Begun, Candidate
-from metaagent.orchestrator.snapshot import Obstacle, Snapshot, read_tasks, used_before
+from metaagent.orchestrator.snapshot import Obstacle, Snapshot, read_tasks, reasons, used_before
 from metaagent.orchestrator.state import RunOptions, Session
 from metaagent.orchestrator.writer import BoardWriter
 from metaagent.records import AgentState, Outcome, Protocol, Status, Task
@@ -149,8 +149,7 @@ async def _work_through(session: Session, snapshot: Snapshot) -> Summary:
     if session.failure is not None and not session.results:
         raise session.failure
     if session.failure is not None:
-        mend = f"\n  try: {session.failure.mend}" if session.failure.mend else ""
-        session.observe(Notice(f"error: {session.failure.message}{mend}", urgent=True))
+        session.observe(Notice(told(session.failure.message, session.failure.mend), urgent=True))
     return _summarise(session)
 
 
@@ -174,14 +173,14 @@ def _enqueue(session: Session, snapshot: Snapshot) -> bool:
     """Put what the board offers into the queue; False when there is nothing (more) to do."""
     session.seen = snapshot.seen
     session.domains = snapshot.domains
-    session.tasks = {task.id: task for task in snapshot.tasks}
     session.usage = used_before(session.ledger)
-    found = plan_of(session.options, snapshot, skip=dict.fromkeys(session.tried, "tried in this run"))
+    skip = {**reasons(snapshot.held), **dict.fromkeys(session.tried, "tried in this run")}
+    found = plan(snapshot.tasks, frozenset(session.options.tasks), skip)
     if not session.tried:
         session.observe(Planned(len(found.ready), len(found.waiting)))
         for task_id, reason in found.left_out.items():
             _leave_out(session, task_id, snapshot.held.get(task_id, Obstacle(reason)))
-    session.queue.add(found.ready, found.waiting, session.tasks)
+    session.queue.add(found.ready, found.waiting, {task.id: task for task in snapshot.tasks})
     return len(session.queue) > 0
 
 
@@ -190,13 +189,7 @@ def _leave_out(session: Session, task_id: str, obstacle: Obstacle) -> None:
     if not obstacle.status:
         session.observe(Notice(f"{task_id} {obstacle.reason}", urgent=task_id in session.options.tasks))
         return
-    mend = f"\n  try: {obstacle.mend}" if obstacle.mend else ""
-    session.observe(Notice(f"error: {task_id}: {obstacle.reason}{mend}", urgent=True))
-
-
-def plan_of(options: RunOptions, snapshot: Snapshot, skip: Mapping[str, str] | None = None) -> Plan:
-    held = {task_id: obstacle.reason for task_id, obstacle in snapshot.held.items()}
-    return plan(snapshot.tasks, frozenset(options.tasks), {**held, **(skip or {})})
+    session.observe(Notice(told(f"{task_id}: {obstacle.reason}", obstacle.mend), urgent=True))
 
 
 async def _check_backend(session: Session) -> None:

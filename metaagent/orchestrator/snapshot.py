@@ -66,6 +66,11 @@ def read_tasks(workspace: Workspace, ledger: Ledger, store: BoardStore, run_id: 
     return Snapshot(joined, seen, held, tuple(sorted(domains)), board_states(sync.board.agents), tuple(sync.new))
 
 
+def reasons(held: Mapping[str, Obstacle]) -> dict[str, str]:
+    """Why each task is held, as a plan asks for it."""
+    return {task_id: obstacle.reason for task_id, obstacle in held.items()}
+
+
 def board_states(agents: Iterable[BoardAgent]) -> dict[str, AgentState]:
     """The states that the board shows; a word that is none of them counts as not said."""
     return {agent.id: AgentState(agent.state) for agent in agents if agent.state in _STATES}

@@ -20,7 +20,7 @@ from metaagent.orchestrator.judging import Judge
 from metaagent.orchestrator.plan import Queue
 from metaagent.orchestrator.snapshot import Obstacle
 from metaagent.orchestrator.writer import BoardWriter
-from metaagent.records import Protocol, Task
+from metaagent.records import Protocol
 from metaagent.workspace import Workspace
 
 
@@ -55,7 +55,6 @@ class Session:
     jobs: int
     lease: float
     queue: Queue = field(default_factory=Queue)
-    tasks: dict[str, Task] = field(default_factory=dict)
     usage: dict[str, Usage] = field(default_factory=dict)
     seen: Mapping[str, int] = field(default_factory=dict)
     started: int = 0
