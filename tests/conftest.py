@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -25,6 +26,11 @@ REFUSED = "scripted:/nonexistent/no-model-in-tests.yaml"
 UNREACHABLE = "http://127.0.0.1:9"  # the discard port: nothing listens
 REAL_MODELS = os.environ.get("METAAGENT_MODELS") or str(platformdirs.user_cache_path("metaagent") / "models")
 _DISPLAY = ("NO_COLOR", "CLICOLOR_FORCE", "FORCE_COLOR", "COLUMNS", "VISUAL", "EDITOR", "_METAAGENT_COMPLETE")
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell's background job ignores Ctrl-C, and so would every program that a test starts and interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

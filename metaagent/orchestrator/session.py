@@ -162,7 +162,9 @@ async def _read_again(session: Session) -> Snapshot:
 
 
 async def _give_up(session: Session) -> None:
-    """Where the run itself failed: no attempt goes on without it."""
+    """Where the run itself failed: no attempt goes on without it. Each has its first step before that, in which it
+    takes over the duty to give its task back."""
+    await asyncio.sleep(0)
     for task in session.running:
         task.cancel()
     await asyncio.gather(*session.running, return_exceptions=True)

@@ -95,8 +95,11 @@ class Session:
             return
         self.stop("interrupted")
         self.interrupted = True
+        # One turn of the loop later: a task that is cancelled before its first step never runs, and could not give its
+        # claim back.
+        loop = asyncio.get_running_loop()
         for task in self.running:
-            task.cancel()
+            loop.call_soon(task.cancel)
 
     @property
     def spent(self) -> Usage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import subprocess
 import time
@@ -9,6 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
+from metaagent.orchestrator.state import Session
 from tests.orchestrator.place import Place
 from tests.orchestrator.processes import command, end
 
@@ -76,13 +78,32 @@ def test_two_signals_at_once_still_give_everything_back(make: Make) -> None:
     place.nothing_left_behind()
 
 
+async def test_an_attempt_that_has_not_taken_its_first_step_still_gives_its_task_back() -> None:
+    """A signal may be handled between the claim of a task and the first step of its attempt: a task of asyncio that is
+    cancelled there never runs at all (a run then ended with status 70 and left its claim behind)."""
+    given_back = []
+
+    async def attempt() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            given_back.append(True)
+
+    session = Session.__new__(Session)
+    session.stopped, session.failure, session.interrupted = None, None, False
+    session.running = {asyncio.create_task(attempt())}
+    session.interrupt()
+    await asyncio.wait_for(asyncio.gather(*session.running), 5)
+    assert given_back
+
+
 def test_an_interrupted_heartbeat(make: Make) -> None:
     place = make(20, config="agents: {agent:executor:a: {heartbeat: 15m}, agent:executor:b: {heartbeat: 15m}}\n")
     place.write_script([SLOW])
     process = working(place, "heartbeat")
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=20)
-    assert process.returncode == 130
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 130, (out, err)
     assert len(place.rows("SELECT DISTINCT run_id FROM attempts")) == 1
     place.nothing_left_behind()
 
