@@ -1,0 +1,72 @@
+"""Fixers: deterministic transformations of a reply before it is judged. Registered by name, applied in order.
+
+A fixer is a function ``(reply, brief, settings) -> str | None``. It returns the changed text, or None where it abstains:
+the reply is not of a kind that it knows, or there is nothing to mend. It must be pure, fast (a millisecond or so) and must not
+raise on any reply; one that does raise is taken out of that attempt and noted. It sees what a prompt may hold
+(``Brief``) and its own settings, never a check or a reference.
+
+A package of your own registers one as an entry point of the group ``metaagent.fixers``.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from metaagent.errors import NotFoundError
+from metaagent.records import Brief, Remedy
+from metaagent.remedies.trigger import fires
+
+Fixer = Callable[[str, Brief, Mapping[str, Any]], str | None]
+
+ENTRY_POINTS = "metaagent.fixers"
+
+BUILT_IN: dict[str, str] = {}
+"""Name -> ``module:function``; imported when a protocol first names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """What one fixer made of a text. ``error`` is set, and the text as it was, where the fixer broke."""
+
+    name: str
+    text: str
+    error: str | None = None
+
+
+@lru_cache(maxsize=256)
+def find_fixer(name: str) -> Fixer:
+    """The registered fixer. Raises NotFoundError for a name that nothing registers."""
+    if name in BUILT_IN:
+        module, _, function = BUILT_IN[name].partition(":")
+        found: Fixer = getattr(importlib.import_module(module), function)
+        return found
+    from importlib.metadata import entry_points  # read only where a name is not ours
+
+    for point in entry_points(group=ENTRY_POINTS, name=name):
+        loaded: Fixer = point.load()
+        return loaded
+    raise NotFoundError(f"no fixer is named {name!r}", mend="metaagent protocol show")
+
+
+def fix(remedies: Iterable[Remedy], reply: str, brief: Brief) -> list[Fixed]:
+    """Every change that the fixers among ``remedies`` make to the reply, in order; the last text is the artifact."""
+    made: list[Fixed] = []
+    text = reply
+    for remedy in remedies:
+        if remedy.kind != "fixer" or not fires(remedy.settings, brief):
+            continue
+        try:
+            changed = find_fixer(remedy.name)(text, brief, remedy.settings)
+        except NotFoundError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a boundary: a fixer is a plug-in, its failure is not the agent's
+            made.append(Fixed(remedy.name, text, f"{type(error).__name__}: {error}"))
+            continue
+        if changed is not None and changed != text:
+            text = changed
+            made.append(Fixed(remedy.name, text))
+    return made
