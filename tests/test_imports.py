@@ -20,7 +20,9 @@ HEAVY = {"rich", "pydantic", "yaml", "asyncio", "ollama", "sqlite_utils", "watch
 
 # room -> what of ours it may never import (at any depth of a function, typing included)
 FORBIDDEN = {
-    **dict.fromkeys(("board", "inference", "validators", "sandbox", "agents", "tasks", "remedies"), ("ledger", "learning", "cli")),
+    **dict.fromkeys(
+        ("board", "inference", "validators", "sandbox", "agents", "tasks", "remedies"), ("ledger", "learning", "cli")
+    ),
     **dict.fromkeys(("orchestrator", "ledger", "learning", "experiments", "monitor", "improve"), ("cli",)),
     "workspace": ("cli",),
 }

@@ -1,1 +1,1 @@
-"""The learning loop: errors, patterns, insights, remedies, trials, the gate. It reads the ledger; models reach it as arguments."""
+"""The learning loop: errors, patterns, insights, remedies, trials, the gate. Models reach it as arguments."""

@@ -16,8 +16,8 @@ from metaagent.records import ErrorEvent, Outcome, Remedy, Task, Verdict
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One mine task under the protocol in force: what came back and how it was judged. ``reply`` is the model's text as
-    it came, ``artifact`` the same after the fixers in force; ``events`` carry got and expected by field, row or test."""
+    """One mine task under the protocol in force: what came back and how it was judged. ``reply`` is the model's text
+    as it came, ``artifact`` the same after the fixers in force; ``events`` carry got and expected by field or test."""
 
     task: Task
     attempt_id: str

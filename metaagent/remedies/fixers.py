@@ -1,8 +1,8 @@
 """Fixers: deterministic transformations of a reply before it is judged. Registered by name, applied in order.
 
-A fixer is a function ``(reply, brief, settings) -> str | None``. It returns the changed text, or None where it abstains:
-the reply is not of a kind that it knows, or there is nothing to mend. It must be pure, fast (a millisecond or so) and must not
-raise on any reply; one that does raise is taken out of that attempt and noted. It sees what a prompt may hold
+A fixer is a function ``(reply, brief, settings) -> str | None``. It returns the changed text, or None where it
+abstains: the reply is not of a kind that it knows, or there is nothing to mend. It must be pure, fast (a millisecond or
+so) and must not raise on any reply; one that does is left out of that attempt, and noted. It sees what prompts may hold
 (``Brief``) and its own settings, never a check or a reference.
 
 A package of your own registers one as an entry point of the group ``metaagent.fixers``.

@@ -1,7 +1,7 @@
 """What a remedy is limited to: a test on the task's own words. Pure.
 
 A trigger is a mapping in the remedy's settings under ``trigger``; without one the remedy holds for every task of its
-protocol. Keys, all optional and all of which must hold: ``any`` (one of these phrases stands in the task's goal, title or
+protocol. Keys, all optional and all of which must hold: ``any`` (one of these phrases stands in the task's title or
 inputs), ``all`` (each of them does), ``none`` (none of them does). Phrases are compared in lower case, as whole words.
 """
 
