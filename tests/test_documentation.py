@@ -34,13 +34,16 @@ def reference() -> str:
 
 
 def _verbs(name: str) -> Iterator[str]:
-    command = load(name)
+    yield from _command(f"metaagent {name}", load(name))
+
+
+def _command(words: str, command: Any) -> Iterator[str]:
+    """One command; of a group its verbs, and the group itself where it does something when called bare."""
     verbs = getattr(command, "commands", None)
-    if verbs is None:
-        yield from _lines(f"metaagent {name}", command)
-        return
-    for verb, one in verbs.items():
-        yield from _lines(f"metaagent {name} {verb}", one)
+    if verbs is None or command.invoke_without_command:
+        yield from _lines(words, command)
+    for verb, one in (verbs or {}).items():
+        yield from _command(f"{words} {verb}", one)
 
 
 def _lines(words: str, command: Any) -> Iterator[str]:

@@ -30,6 +30,9 @@ NOUNS: dict[str, dict[str, str]] = {
         "heartbeat": "One pass for the agents that are due; made for cron.",
         "schedule": "Print the crontab and systemd lines for heartbeats.",
     },
+    "Learn": {
+        "learn": "Learn from errors: patterns, causes, remedies, trials.",
+    },
     "Look": {
         "status": "The workspace at a glance: counts, agents, running work, blockers.",
         "log": "Attempts with their steps, prompts and replies.",

@@ -5,45 +5,24 @@ Within one version fields are added, never removed or changed in meaning. A test
 
 from __future__ import annotations
 
-from typing import Any
-
-Schema = dict[str, Any]
-
-TEXT: Schema = {"type": "string"}
-NUMBER: Schema = {"type": "number"}
-COUNT: Schema = {"type": "integer", "minimum": 0}
-TRUTH: Schema = {"type": "boolean"}
-TIME: Schema = {"type": "string", "description": "UTC, ISO 8601"}
-ANYTHING: Schema = {}
-STATUS: Schema = {"enum": ["INBOX", "ASSIGNED", "IN_PROGRESS", "REVIEW", "DONE"]}
-OUTCOME: Schema = {"enum": ["pass", "fail", "inconclusive", "interrupted"]}
-
-
-def maybe(schema: Schema) -> Schema:
-    return {"anyOf": [schema, {"type": "null"}]}
-
-
-def listed(schema: Schema) -> Schema:
-    return {"type": "array", "items": schema}
-
-
-def mapped(schema: Schema) -> Schema:
-    return {"type": "object", "additionalProperties": schema}
-
-
-def record(title: str = "", /, **fields: Schema) -> Schema:
-    """An object that always has all of the fields."""
-    schema: Schema = {"type": "object", "properties": fields, "required": list(fields)}
-    return {"title": title, **schema} if title else schema
-
-
-def extended(base: Schema, title: str, /, **fields: Schema) -> Schema:
-    return record(title, **base["properties"], **fields)
-
-
-def either(*schemas: Schema) -> Schema:
-    return {"anyOf": list(schemas)}
-
+from metaagent.cli.schemas_learn import LEARN
+from metaagent.cli.shapes import (
+    ANYTHING,
+    COUNT,
+    NUMBER,
+    OUTCOME,
+    STATUS,
+    TEXT,
+    TIME,
+    TRUTH,
+    Schema,
+    either,
+    extended,
+    listed,
+    mapped,
+    maybe,
+    record,
+)
 
 SHARE = record(k=COUNT, n=COUNT, low=NUMBER, high=NUMBER)
 FINDING = record(kind=TEXT, message=TEXT, location=TEXT, expected=maybe(TEXT), got=maybe(TEXT))
@@ -414,6 +393,7 @@ SCHEMAS: dict[str, Schema] = {
         record("ledger rebuild", dry_run=TRUTH, made=mapped(COUNT)),
         record("ledger prune", dry_run=TRUTH, rows=mapped(COUNT)),
     ),
+    "learn": either(*LEARN),
     "log": either(listed(ATTEMPT), ATTEMPT_PAGE),
     "model": either(
         listed(MODEL),

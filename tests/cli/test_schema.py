@@ -60,6 +60,7 @@ COMMANDS = [
     ["board", "accept"],
     ["board", "undo", "--list"],
     ["board", "repair", "--dry-run"],
+    ["learn", "errors"],
 ]
 
 

@@ -1,0 +1,85 @@
+"""``metaagent learn errors``: the typed failures that learning reads."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from metaagent.cli.state import Column, State, Table, complete_task, current
+
+Kind = Annotated[str | None, typer.Option("--kind", metavar="KIND", help="Only this kind: format, assertion, ...")]
+TaskOption = Annotated[
+    str | None, typer.Option("--task", metavar="TASK", help="Only this task.", autocompletion=complete_task)
+]
+Domain = Annotated[str | None, typer.Option("--domain", metavar="DOMAIN", help="Only this domain and those below it.")]
+ValidatorOption = Annotated[str | None, typer.Option("--validator", metavar="NAME", help="Only this validator.")]
+Since = Annotated[str | None, typer.Option("--since", metavar="SPAN", help="Seen within 90s, 15m, 2h or 7d.")]
+
+_STYLES = {"infrastructure": "yellow"}
+
+
+def command(
+    kind: Kind = None,
+    task: TaskOption = None,
+    domain: Domain = None,
+    validator: ValidatorOption = None,
+    since: Since = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most this many, the newest.")] = 50,
+    jsonl: Annotated[bool, typer.Option("--jsonl", help="One JSON object a line.")] = False,
+) -> None:
+    """Error events, newest last, with what was expected and got."""
+    from metaagent.cli.log import since_moment
+    from metaagent.ledger.error_events import EventFilters
+
+    state = current()
+    rows = _rows(state, EventFilters(None, _kind(kind), task, domain, validator, since_moment(since)), limit)
+    if jsonl:
+        for row in rows:
+            state.line(row)
+        return
+    state.out("learn", rows, _table(rows))
+    if len(rows) == limit:
+        state.notice(f"the newest {limit}; --limit shows more")
+
+
+def _rows(state: State, filters: Any, limit: int) -> list[dict[str, Any]]:
+    from metaagent.ledger.error_events import list_events
+
+    if not state.has_ledger():
+        return []
+    with state.ledger(read_only=True) as ledger:
+        found = list_events(ledger, filters, limit)
+    return [{**dict(row), "public": bool(row["public"])} for row in reversed(found)]
+
+
+def _kind(text: str | None) -> str | None:
+    from difflib import get_close_matches
+
+    from metaagent.errors import UsageError
+    from metaagent.records import ErrorKind
+
+    if text is None or text in list(ErrorKind):
+        return text
+    near = get_close_matches(text, list(ErrorKind), n=1, cutoff=0.5)
+    hint = f"; did you mean '{near[0]}'?" if near else ""
+    raise UsageError(f"no kind '{text}'{hint}", mend=f"one of: {', '.join(ErrorKind)}")
+
+
+def _table(rows: list[dict[str, Any]]) -> Table:
+    columns: list[Column | str] = [
+        "task",
+        Column("kind", paint=_STYLES),
+        Column("validator", minor=2),
+        Column("location", minor=1),
+        Column("attempt", minor=3),
+        "what",
+    ]
+    cells = [(r["task_id"], r["kind"], r["validator"], r["location"], r["attempt_id"], _what(r)) for r in rows]
+    return Table(columns, cells, empty="no error events yet; next: metaagent run")
+
+
+def _what(row: dict[str, Any]) -> str:
+    if row["expected"] is None and row["got"] is None:
+        return str(row["message"])
+    return f"{row['message']}: expected {row['expected']}, got {row['got']}"

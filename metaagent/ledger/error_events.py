@@ -1,0 +1,61 @@
+"""Error events with what is known of their attempts: what learning reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from metaagent.ledger.database import Ledger, Row
+from metaagent.ledger.times import to_text
+
+_EVENTS = """
+    SELECT e.id, e.time, e.attempt_id, e.step, e.task_id, a.domain, a.purpose, e.validator, e.public, e.kind,
+           e.message, e.location, e.expected, e.got
+    FROM error_events e JOIN attempts a ON a.id = e.attempt_id"""
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilters:
+    """``tasks`` are the ids of the only tasks that may be looked at (None: all). A domain holds for those below it."""
+
+    tasks: Collection[str] | None = None
+    kind: str | None = None
+    task_id: str | None = None
+    domain: str | None = None
+    validator: str | None = None
+    since: datetime | None = None
+
+
+def list_events(ledger: Ledger, filters: EventFilters, limit: int) -> list[Row]:
+    """The newest that hold for all filters, newest first."""
+    where, values = conditions(filters)
+    return ledger.query(f"{_EVENTS} {where} ORDER BY e.time DESC, e.id DESC LIMIT ?", (*values, limit))
+
+
+def conditions(filters: EventFilters) -> tuple[str, list[Any]]:
+    """The WHERE clause on ``error_events e`` and ``attempts a``, and its values."""
+    parts: list[str] = []
+    values: list[Any] = []
+
+    def add(part: str, *more: Any) -> None:
+        parts.append(part)
+        values.extend(more)
+
+    if filters.tasks is not None:
+        add("e.task_id IN (SELECT value FROM json_each(?))", json.dumps(sorted(filters.tasks)))
+    for column, value in (("kind", filters.kind), ("task_id", filters.task_id), ("validator", filters.validator)):
+        if value is not None:
+            add(f"e.{column} = ?", value)
+    if filters.domain is not None:
+        add(
+            "(a.domain = ? OR substr(a.domain, 1, ?) = ?)",
+            filters.domain,
+            len(filters.domain) + 1,
+            f"{filters.domain}.",
+        )
+    if filters.since is not None:
+        add("e.time >= ?", to_text(filters.since))
+    return ("WHERE " + " AND ".join(parts) if parts else ""), values
