@@ -158,6 +158,7 @@ class Brief:
     domain: str | None
     inputs: Mapping[str, str]
     artifact: ArtifactForm
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +285,8 @@ class ErrorEvent:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One model call or one validation inside an attempt, numbered from 1, with the full texts."""
+    """One model call, fixer or validation inside an attempt, numbered from 1, with the full texts. ``output`` is what a
+    fixer made of the reply."""
 
     number: int
     kind: Literal["model", "validation", "fixer", "tool"]
@@ -295,6 +297,7 @@ class Step:
     reply: Reply | None = None
     verdicts: tuple[Verdict, ...] = ()
     error: str | None = None
+    output: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Renders the messages of a model call. Pure: a role, a brief and what earlier answers taught go in, messages come out.
 
 Order, for prefix caching: the system prompt, the goal and the form (with the schema) are byte-identical for all tasks
-of one set; then the task's inputs; then, on a retry, what public checks found. Nothing here can reach key checks: a
+of one set; then what a protocol adds (rules; solved tasks, as turns of the conversation); then the task's inputs; then,
+on a retry, what public checks found. Nothing here can reach key checks: a
 Brief has no field for them, and `feedback` drops everything but the fact of a rejection.
 """
 
@@ -9,15 +10,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 from metaagent.agents.roles import text_template
 from metaagent.agents.templates import compile_template
-from metaagent.errors import MetaagentError
-from metaagent.records import ArtifactForm, Brief, ErrorKind, Finding, Message, Outcome, Protocol, Role, Verdict
+from metaagent.records import ArtifactForm, Brief, ErrorKind, Finding, Message, Outcome, Role, Verdict
+from metaagent.remedies.exemplars import Example
 
 MAX_FINDINGS = 8
 """More than this many findings crowd a small model's prompt; the rest is counted."""
@@ -25,9 +26,6 @@ MAX_VALUE = 200
 """Characters of a got or expected value, or of a message, in a prompt."""
 MAX_PLAN = 2000
 """Characters of a plan that go into the write call."""
-
-VERSION_0 = Protocol()
-_PROMPT_REMEDIES = frozenset({"rule", "exemplar"})
 
 # What would break the transport (NUL, lone surrogates) or the chat format (marks that templates are made of). All else,
 # control characters included, reaches the model as it stands.
@@ -65,11 +63,22 @@ def feedback(verdicts: Iterable[Verdict]) -> Feedback:
     return Feedback(tuple(public), rejected)
 
 
+@dataclass(frozen=True, slots=True)
+class Additions:
+    """What a protocol adds to a prompt: solved tasks, the nearest last, and rules, a line each."""
+
+    examples: tuple[Example, ...] = ()
+    rules: tuple[str, ...] = ()
+
+
+NOTHING = Additions()
+
+
 def render(
     role: Role,
     brief: Brief,
     *,
-    protocol: Protocol = VERSION_0,
+    added: Additions = NOTHING,
     feedback: Feedback | None = None,
     plan: str | None = None,
 ) -> tuple[Message, ...]:
@@ -77,21 +86,21 @@ def render(
     prompt, the old answer left out. With a plan: the conversation that made the plan, and the request to write; a
     blank plan counts as none."""
     if plan is None or not plan.strip():
-        return _messages(role, brief, protocol, _feedback_text(feedback))
+        return _messages(role, brief, added, _feedback_text(feedback))
     write = _text("write", {"form": _form(brief.artifact, short=True)})
     return (
-        *render_plan(role, brief, protocol=protocol, feedback=feedback),
+        *render_plan(role, brief, added=added, feedback=feedback),
         Message("assistant", harmless(plan.strip()[:MAX_PLAN])),
         Message("user", write),
     )
 
 
 def render_plan(
-    role: Role, brief: Brief, *, protocol: Protocol = VERSION_0, feedback: Feedback | None = None
+    role: Role, brief: Brief, *, added: Additions = NOTHING, feedback: Feedback | None = None
 ) -> tuple[Message, ...]:
     """The call that makes a plan: the same prefix and inputs as `render`, and the request for a plan at its end.
     Send it without a schema; the reply is prose."""
-    return _messages(role, brief, protocol, _feedback_text(feedback), _text("plan", {}))
+    return _messages(role, brief, added, _feedback_text(feedback), _text("plan", {}))
 
 
 def system_message(role: Role) -> Message:
@@ -130,26 +139,40 @@ def harmless(text: str) -> str:
     return text
 
 
-def _messages(role: Role, brief: Brief, protocol: Protocol, *endings: str) -> tuple[Message, ...]:
-    _refuse_unknown_remedies(protocol)
+def _messages(role: Role, brief: Brief, added: Additions, *endings: str) -> tuple[Message, ...]:
+    """Without examples one user message. With them a conversation: the first turn has goal and form, so that all tasks
+    of a set share that prefix; each example is a turn that was answered; the last turn is the task itself."""
+    rules = _rules_text(added.rules)
+    if not added.examples:
+        last = _task_text(role, brief, brief.inputs, rules)
+        return (system_message(role), Message("user", "\n\n".join([last, *filter(None, endings)])))
+    first, *others = added.examples
+    turns = [Message("user", _task_text(role, replace(brief, title=""), first.inputs, "", first.goal))]
+    turns.append(Message("assistant", harmless(first.artifact)))
+    for example in others:
+        turns += [Message("user", _turn_text(brief, example)), Message("assistant", harmless(example.artifact))]
+    own = inputs_text(brief.inputs) if brief.inputs else goal_text(brief)
+    turns.append(Message("user", "\n\n".join(filter(None, [rules, own, *endings]))))
+    return (system_message(role), *turns)
+
+
+def _task_text(role: Role, brief: Brief, inputs: Mapping[str, str], rules: str, goal: str = "") -> str:
+    """The role's task template. An example's own goal stands there only where its task has no inputs to tell it by."""
     values = {
-        "goal": goal_text(brief),
+        "goal": harmless(goal) if goal and not inputs else goal_text(brief),
         "form": _form(brief.artifact),
-        "inputs": inputs_text(brief.inputs),
+        "inputs": "\n\n".join(filter(None, [rules, inputs_text(inputs)])),
         "title": harmless(brief.title),
     }
-    content = compile_template(role.task).render(values).strip("\n")
-    return (system_message(role), Message("user", "\n\n".join([content, *filter(None, endings)])))
+    return compile_template(role.task).render(values).strip("\n")
 
 
-def _refuse_unknown_remedies(protocol: Protocol) -> None:
-    """Leaving out what a protocol adds would measure another protocol than the one that is named."""
-    for remedy in protocol.remedies:
-        if remedy.kind in _PROMPT_REMEDIES:
-            raise MetaagentError(
-                f"protocol {protocol.version} adds the {remedy.kind} {remedy.name!r} to prompts; this version cannot",
-                mend="update metaagent, or use protocol 0",
-            )
+def _turn_text(brief: Brief, example: Example) -> str:
+    return inputs_text(example.inputs) if example.inputs else harmless(example.goal or goal_text(brief))
+
+
+def _rules_text(rules: Sequence[str]) -> str:
+    return "\n".join(harmless(rule) for rule in rules)
 
 
 @lru_cache(maxsize=256)

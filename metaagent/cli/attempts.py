@@ -79,7 +79,8 @@ def rungs(shown: Record) -> list[Rung]:
         if calls:
             verdicts = tuple(verdict for verdict in shown["verdicts"] if verdict["step"] in numbers)
             events = tuple(event for event in shown["events"] if event["step"] in numbers)
-            found.append(Rung(len(found) + 1, calls[-1]["name"], tuple(calls), verdicts, events))
+            name = [step["name"] for step in calls if step["kind"] == "model"][-1]
+            found.append(Rung(len(found) + 1, name, tuple(calls), verdicts, events))
         calls.clear()
         numbers.clear()
 
@@ -88,7 +89,7 @@ def rungs(shown: Record) -> list[Rung]:
             continue
         if step["kind"] == "model" and calls and not _is_plan(calls[-1], step):
             close()
-        if step["kind"] == "model":
+        if step["kind"] in ("model", "fixer"):
             calls.append(step)
         numbers.append(step["number"])
         if step["kind"] == "validation":
@@ -127,6 +128,9 @@ def rungs_text(shown: Record, *, failed_only: bool = False, full: bool = False) 
             continue
         lines = [f"\ntry {rung.number} of {len(every)}: {printable(rung.name)}"]
         for call in rung.calls:
+            if call["kind"] == "fixer":
+                lines += _fixer(call)
+                continue
             prompt = call["prompt"] or ""
             lines += _block("prompt", prompt if full else _new_part(before, prompt))
             lines += _reply(call)
@@ -158,6 +162,12 @@ def _reply(call: Record) -> list[str]:
     parts += ["from the cache"] if call["cached"] else []
     parts += ["the prompt was cut"] if call["truncated"] else []
     return _block("reply", call["reply"] or "", f"  ({', '.join(parts)})")
+
+
+def _fixer(step: Record) -> list[str]:
+    if step["error"]:
+        return [printable(f"  fixer {step['name']} broke: {step['error']}")]
+    return _block(f"fixer {step['name']} makes it", step["reply"] or "")
 
 
 def _checks(rung: Rung) -> list[str]:

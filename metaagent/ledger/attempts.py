@@ -65,7 +65,7 @@ def step_batch(attempt_id: str, step: Step, run_id: str | None = None) -> list[S
     now, reply = to_text(step.started), step.reply
     batch: list[Statement] = []
     prompt_hash = _add_text(batch, step.prompt, now, run_id)
-    reply_hash = _add_text(batch, reply.text if reply else None, now, run_id)
+    reply_hash = _add_text(batch, reply.text if reply else step.output, now, run_id)
     head = (
         new_ulid(),
         now,

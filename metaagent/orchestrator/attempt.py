@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from metaagent.agents.prompts import Feedback, feedback, render, render_plan
+from metaagent.agents.prompts import Additions, Feedback, feedback, render, render_plan
 from metaagent.config import ModelConfig
 from metaagent.errors import ReplyError
 from metaagent.inference.base import ChatRequest, Options
@@ -21,7 +21,6 @@ from metaagent.orchestrator.strategies import ladder, seed, temperature
 from metaagent.records import (
     Agent,
     Attempt,
-    Brief,
     Check,
     ErrorEvent,
     ErrorKind,
@@ -38,6 +37,8 @@ from metaagent.records import (
     Task,
     Verdict,
 )
+from metaagent.remedies.apply import Applied, apply
+from metaagent.remedies.fixers import fix
 from metaagent.tasks.brief import brief
 from metaagent.validators.base import score
 
@@ -82,11 +83,17 @@ class _Course:
 
     assignment: Assignment
     hands: Hands
-    brief: Brief
+    applied: Applied
+    checks: tuple[Check, ...]
     steps: list[Step] = field(default_factory=list)
     events: list[ErrorEvent] = field(default_factory=list)
     judged: dict[str, tuple[Verdict, ...]] = field(default_factory=dict)
     digest: str = ""
+
+    @property
+    def added(self) -> Additions:
+        """What the protocol adds to the prompt."""
+        return Additions(self.applied.examples, self.applied.rules)
 
     def add(self, step: Step) -> Step:
         self.steps.append(step)
@@ -133,6 +140,11 @@ class _Result:
     artifact: str | None = None
     feedback: Feedback | None = None
 
+    @property
+    def rejected(self) -> bool:
+        """Whether a key check failed it: a protocol that climbs on public findings alone stops there."""
+        return self.feedback is not None and self.feedback.rejected
+
 
 async def attempt(assignment: Assignment, hands: Hands) -> Attempt:
     """Climb the ladder until a rung passes, the rungs or the task's limits are used up, or the run has to stop.
@@ -140,9 +152,11 @@ async def attempt(assignment: Assignment, hands: Hands) -> Attempt:
     Failures of the model and of checks are in the result. Raises BackendUnreachableError and ModelMissingError, which
     no further rung can mend.
     """
-    course = _Course(assignment, hands, brief(assignment.task))
+    applied = apply(assignment.protocol, brief(assignment.task))
+    checks = _with_added(assignment.task.checks, applied.checks)
+    course = _Course(assignment, hands, applied, checks)
     started = hands.now()
-    rungs = ladder(assignment.strategy or assignment.task.strategy, assignment.retries)
+    rungs = applied.rungs or ladder(assignment.strategy or assignment.task.strategy, assignment.retries)
     results: list[_Result] = []
     stopped = None
     for position, rung in enumerate(rungs):
@@ -150,7 +164,7 @@ async def attempt(assignment: Assignment, hands: Hands) -> Attempt:
         if stopped:
             break
         results.append(await _climb(course, rung, position, _last_feedback(results)))
-        if results[-1].outcome is not Outcome.FAIL:
+        if results[-1].outcome is not Outcome.FAIL or (applied.public_only and results[-1].rejected):
             break
     return _conclude(course, started, results, stopped)
 
@@ -173,16 +187,16 @@ def _last_feedback(results: Sequence[_Result]) -> Feedback | None:
 async def _climb(course: _Course, rung: Rung, position: int, told: Feedback | None) -> _Result:
     """One rung: plan where it plans, write, judge."""
     assignment = course.assignment
-    role, protocol = assignment.role, assignment.protocol
+    role, task, added = assignment.role, course.applied.brief, course.added
     try:
         plan = None
         if rung is Rung.PLAN:
-            asked = render_plan(role, course.brief, protocol=protocol, feedback=told)
+            asked = render_plan(role, task, added=added, feedback=told)
             planned = await _ask(course, asked, rung, position, "plan", constrained=False)
             if planned.finish == "repetition":
                 return _repeated(course, told)
             plan = planned.text
-        messages = render(role, course.brief, protocol=protocol, feedback=told, plan=plan)
+        messages = render(role, task, added=added, feedback=told, plan=plan)
         reply = await _ask(course, messages, rung, position, str(rung))
     except ReplyError as error:
         return _broken(course, error)
@@ -202,8 +216,7 @@ async def _ask(
     course: _Course, messages: tuple[Message, ...], rung: Rung, position: int, name: str, constrained: bool = True
 ) -> Reply:
     """One model call as a step; a call that fails is a step too, and raises ReplyError."""
-    assignment = course.assignment
-    request = _request(assignment, messages, rung, position, constrained)
+    request = _request(course, messages, rung, position, constrained)
     number, started, clock = course.next_number(), course.hands.now(), time.perf_counter()
     prompt = transcript(messages)
     try:
@@ -220,18 +233,31 @@ async def _ask(
 
 
 def _request(
-    assignment: Assignment, messages: tuple[Message, ...], rung: Rung, position: int, constrained: bool
+    course: _Course, messages: tuple[Message, ...], rung: Rung, position: int, constrained: bool
 ) -> ChatRequest:
+    assignment, given = course.assignment, course.applied.options
     settings, task = assignment.settings, assignment.task
     options = Options(
-        num_ctx=settings.num_ctx,
-        num_predict=settings.num_predict,
-        temperature=temperature(rung, assignment.agent),
+        num_ctx=given.get("num_ctx", settings.num_ctx),
+        num_predict=given.get("num_predict", settings.num_predict),
+        temperature=max(temperature(rung, assignment.agent), given.get("temperature", 0.0)),
         seed=seed(task.id, position, assignment.number),
-        repeat_penalty=settings.repeat_penalty,
+        repeat_penalty=given.get("repeat_penalty", settings.repeat_penalty),
+        stop=tuple(given.get("stop", ())),
     )
-    schema = task.artifact.schema if constrained and task.artifact.format == "json" else None
-    return ChatRequest(assignment.agent.model, messages, options, schema, agent=assignment.agent.id)
+    constrained = constrained and given.get("constrained", True) and task.artifact.format == "json"
+    model = course.applied.model or assignment.agent.model
+    return ChatRequest(
+        model, messages, options, task.artifact.schema if constrained else None, agent=assignment.agent.id
+    )
+
+
+def _with_added(checks: tuple[Check, ...], added: tuple[Check, ...]) -> tuple[Check, ...]:
+    """A protocol's own public checks go before the task's key checks; a task that nothing checks stays one."""
+    if not added or not checks:
+        return checks
+    first_key = next((index for index, check in enumerate(checks) if not check.public), len(checks))
+    return (*checks[:first_key], *added, *checks[first_key:])
 
 
 def transcript(messages: Sequence[Message]) -> str:
@@ -248,18 +274,28 @@ def _broken(course: _Course, error: ReplyError) -> _Result:
 
 
 async def _judge(course: _Course, reply: Reply) -> _Result:
-    """Have a reply judged; one that was judged in an earlier rung keeps its verdicts and makes no new step."""
-    task = course.assignment.task
-    if not task.checks:
-        return _Result(Outcome.INCONCLUSIVE, "no validators: a person decides", 0.0, reply.text)
-    verdicts = course.judged.get(reply.text)
+    """Have a reply judged, as the protocol's fixers leave it; what was judged in an earlier rung keeps its verdicts and
+    makes no new step."""
+    artifact = _fixed(course, reply.text)
+    if not course.checks:
+        return _Result(Outcome.INCONCLUSIVE, "no validators: a person decides", 0.0, artifact)
+    verdicts = course.judged.get(artifact)
     if verdicts is None:
-        verdicts = await _judge_anew(course, reply)
-    value = score(task.checks, verdicts)
+        verdicts = await _judge_anew(course, reply, artifact)
+    value = score(course.checks, verdicts)
     last = verdicts[-1]
     if last.outcome is Outcome.PASS:
-        return _Result(Outcome.PASS, "every check held", value, reply.text)
-    return _Result(last.outcome, _reason(last), value, reply.text, feedback(verdicts))
+        return _Result(Outcome.PASS, "every check held", value, artifact)
+    return _Result(last.outcome, _reason(last), value, artifact, feedback(verdicts))
+
+
+def _fixed(course: _Course, text: str) -> str:
+    """The reply after the fixers in force; each that changed it, or broke, is a step."""
+    for made in fix(course.applied.fixers, text, course.applied.brief):
+        now = course.hands.now()
+        course.add(Step(course.next_number(), "fixer", made.name, now, 0.0, error=made.error, output=made.text))
+        text = made.text
+    return text
 
 
 def _reason(verdict: Verdict) -> str:
@@ -272,18 +308,19 @@ def _reason(verdict: Verdict) -> str:
     return f"{verdict.validator}: {verdict.held} of {verdict.checked} held; {where}{first.message}{more}"
 
 
-async def _judge_anew(course: _Course, reply: Reply) -> tuple[Verdict, ...]:
+async def _judge_anew(course: _Course, reply: Reply, artifact: str) -> tuple[Verdict, ...]:
     task, number = course.assignment.task, course.next_number()
+    called = next(step.number for step in reversed(course.steps) if step.kind == "model")
     started, clock = course.hands.now(), time.perf_counter()
-    verdicts = await course.hands.judge(reply.text, task.checks, task)
+    verdicts = await course.hands.judge(artifact, course.checks, task)
     course.add(Step(number, "validation", "checks", started, time.perf_counter() - clock, verdicts=verdicts))
-    course.judged[reply.text] = verdicts
+    course.judged[artifact] = verdicts
     for verdict in verdicts:
         for finding in verdict.findings:
             course.event(number, finding, verdict.validator, verdict.public)
     if verdicts[-1].outcome is Outcome.FAIL and reply.finish == "length":
         cut = f"the reply was cut at {course.assignment.settings.num_predict} tokens (num_predict)"
-        course.event(number - 1, Finding(ErrorKind.MODEL, cut, "reply"))
+        course.event(called, Finding(ErrorKind.MODEL, cut, "reply"))
     return verdicts
 
 

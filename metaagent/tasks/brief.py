@@ -14,4 +14,5 @@ def brief(task: Task) -> Brief:
         domain=task.domain,
         inputs=task.inputs,
         artifact=task.artifact,
+        group=task.group or "",
     )

@@ -21,9 +21,12 @@ from metaagent.records import (
     Finding,
     Limits,
     Outcome,
+    Protocol,
+    Remedy,
     Strategy,
     Verdict,
 )
+from metaagent.remedies.fixers import BUILT_IN
 from tests.orchestrator.values import CHECKS, Fake, make_assignment, make_reply, make_task, reply_error
 
 RIGHT, WRONG, BROKEN = '{"total": 90210}', '{"total": 1}', "{no json"
@@ -242,3 +245,69 @@ def test_what_a_check_compares_never_reaches_the_request() -> None:
     made(fake, task=replace(task, strategy=Strategy.CONVERSATIONAL), retries=3)
     sent = json.dumps([[m.content for m in request.messages] + [request.schema] for request in fake.requests])
     assert "90210" not in sent
+
+
+def under(*remedies: Remedy) -> Protocol:
+    return Protocol(1, "data.json.extract", "small", remedies, "hash-of-it")
+
+
+def to_right(text: str, _brief: object, _settings: object) -> str | None:
+    return RIGHT if text == WRONG else None
+
+
+def test_a_fixer_mends_the_reply_before_it_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(BUILT_IN, "test.right", f"{__name__}:to_right")
+    fake = Fake([WRONG])
+    found = made(fake, protocol=under(Remedy("fixer", "test.right")))
+    assert (found.outcome, found.artifact, found.protocol) == (Outcome.PASS, RIGHT, "hash-of-it")
+    assert [(step.kind, step.name, step.output) for step in found.steps] == [
+        ("model", "conversational", None),
+        ("fixer", "test.right", RIGHT),
+        ("validation", "checks", None),
+    ]
+    assert (
+        found.steps[0].reply is not None and found.steps[0].reply.text == WRONG
+    )  # what the model said stays as it was
+    assert fake.judged == [RIGHT]
+
+
+def test_a_protocols_examples_rules_and_options_reach_the_model() -> None:
+    pool = [{"task": "T-9", "group": "g", "goal": "", "inputs": {"text": "A total"}, "artifact": '{"total": 9}'}]
+    fake = Fake([RIGHT])
+    made(
+        fake,
+        protocol=under(
+            Remedy("exemplar", "nearest", {"pool": pool}),
+            Remedy("rule", "cents", {"text": "Totals are cents."}),
+            Remedy("option", "options", {"num_predict": 77, "temperature": 0.2, "constrained": False, "stop": ["END"]}),
+            Remedy("route", "model", {"model": "larger"}),
+        ),
+    )
+    request = fake.requests[0]
+    assert [message.role for message in request.messages] == ["system", "user", "assistant", "user"]
+    assert "Totals are cents." in request.messages[-1].content
+    options = request.options
+    assert (options.num_predict, options.temperature, options.stop) == (77, 0.2, ("END",))
+    assert (request.schema, request.model) == (None, "larger")
+    assert options.seed == seed("TASK-001", 0)  # never from the protocol
+
+
+def test_a_ladder_that_climbs_on_public_findings_stops_at_a_rejection() -> None:
+    ladder = Remedy("strategy", "ladder", {"rungs": ["conversational", "fresh", "sample"], "on": "public"})
+    fake = Fake([BROKEN, WRONG, RIGHT])
+    found = made(fake, protocol=under(ladder), retries=0)
+    assert names(found) == ["conversational", "checks", "fresh", "checks"]
+    assert (found.outcome, found.calls) == (Outcome.FAIL, 2)
+
+
+def test_an_added_check_comes_before_the_key_and_counts_in_no_score() -> None:
+    added = Remedy("check", "text.contains", {"all": ["902"]})
+    fake = Fake([WRONG])
+    found = made(fake, protocol=under(added), retries=0)
+    verdicts = [verdict for step in found.steps for verdict in step.verdicts]
+    assert [(verdict.validator, verdict.public) for verdict in verdicts] == [
+        ("json.parse", True),
+        ("json.schema", True),
+        ("text.contains", True),
+    ]
+    assert found.score == 0.0

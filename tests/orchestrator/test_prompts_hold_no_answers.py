@@ -9,15 +9,18 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from metaagent.agents.prompts import harmless
+from metaagent.agents.prompts import harmless, render
+from metaagent.agents.roles import built_in_roles
 from metaagent.inference.base import ChatRequest
 from metaagent.orchestrator.evaluate import evaluate
 from metaagent.records import Task
+from metaagent.tasks.brief import brief
 from metaagent.tasks.index import SpecIndex
 from metaagent.workspace import Workspace
 from tests.orchestrator.place import Model, Place
@@ -266,5 +269,9 @@ def test_a_workspace_has_no_other_way_from_a_task_to_a_prompt(canaries: Place) -
 
     from metaagent.records import Brief
 
-    assert {field.name for field in fields(Brief)} == {"task_id", "title", "goal", "domain", "inputs", "artifact"}
+    named = {field.name for field in fields(Brief)}
+    assert named == {"task_id", "title", "goal", "domain", "inputs", "artifact", "group"}
+    # The group keeps a task's near-duplicates out of its own prompt; it is compared, never written.
+    hidden = replace(brief(SpecIndex(EXAMPLE).set("invoices").task("INV-001")), group="GROUP-CANARY")
+    assert "GROUP-CANARY" not in repr(render(built_in_roles()["executor"], hidden))
     assert isinstance(Workspace(canaries.root), Workspace)
