@@ -47,6 +47,7 @@ class ChecksModel(_Part):
 
     public: list[Any] | None = None
     key: list[Any] = []
+    examples: bool = True
 
 
 class LimitsModel(_Part):

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 from metaagent.errors import SpecificationError, StorageError
 from metaagent.records import ArtifactForm, Check, Limits, Task
+from metaagent.tasks.examples import with_examples
 from metaagent.tasks.identity import TASK_ID, canonical, content_hash
 from metaagent.tasks.inputs import inside, read_input
 from metaagent.tasks.pattern import Pattern
@@ -68,6 +69,7 @@ class TaskSet:
         inputs = self._inputs(row)
         checks, reference = self._checks(row)
         values, model = row.values, self.model
+        checks = with_examples(checks, (model.goal, *inputs.values()), wanted=model.checks.examples)
         title = values.get("title") or self._title.fill({**inputs, **self._names(task_id)})
         return Task(
             id=task_id,

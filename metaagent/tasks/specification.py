@@ -9,8 +9,9 @@
       public: [json.parse, json.schema, {json.format: {vendor: "[A-Z].*"}}]
       key: [{json.expected: {values: {vendor: Acme GmbH}}}]
 
-For a JSON artifact json.parse and json.schema are implied where ``checks.public`` is absent. Errors name the file, the
-line, the field and what to type.
+For a JSON artifact json.parse and json.schema are implied where ``checks.public`` is absent. Beside python.cases the
+examples in the task's own text are a public check too, python.examples (examples.py; ``checks: {examples: false}``
+switches it off). Errors name the file, the line, the field and what to type.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from metaagent.errors import SpecificationError, UsageError
 from metaagent.records import ArtifactForm, Check, Limits, Task
+from metaagent.tasks.examples import with_examples
 from metaagent.tasks.identity import TASK_ID, content_hash
 from metaagent.tasks.inputs import read_input
 from metaagent.tasks.sheet import Location, Sheet, read_sheet
@@ -63,6 +65,7 @@ def task_of(sheet: Sheet, place: Place) -> Task:
     checks = Checks.read(sheet, model.checks, artifact, place)
     checks.prepare(sheet)
     inputs = _inputs(sheet, model, place)
+    judged = with_examples(checks.all, (model.goal, *inputs.values()), wanted=model.checks.examples)
     return Task(
         id=task_id,
         title=model.title or model.goal.strip().split("\n", 1)[0][:120],
@@ -73,14 +76,14 @@ def task_of(sheet: Sheet, place: Place) -> Task:
         depends=model.depends,
         inputs=inputs,
         artifact=artifact,
-        checks=checks.all,
+        checks=judged,
         limits=limits(model.limits, place.limits),
         strategy=model.strategy,
         group=model.group,
         family=model.family,
         reference=model.reference,
         source=sheet.shown,
-        hash=content_hash(model.goal, inputs, artifact, checks.all, checks.files),
+        hash=content_hash(model.goal, inputs, artifact, judged, checks.files),
     )
 
 

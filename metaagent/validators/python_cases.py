@@ -10,6 +10,9 @@ In a set, ``entry`` and ``tests`` come from the row. Units are the tests. The ar
 else. It runs in the sandbox and the arguments with it; what is expected never goes in, so an answer that takes over
 its own judging can say anything, but knows nothing that would be right. See ``python_values.py`` for how values are
 written and compared. An exception's type is a builtin's name, or MODULE.NAME.
+
+``python.examples``, a public check, is the same with the cases that stand in the task's own text: tasks get it by
+themselves (tasks/examples.py).
 """
 
 from __future__ import annotations
