@@ -24,7 +24,10 @@ Fixer = Callable[[str, Brief, Mapping[str, Any]], str | None]
 
 ENTRY_POINTS = "metaagent.fixers"
 
-BUILT_IN: dict[str, str] = {}
+BUILT_IN: dict[str, str] = {
+    "json.repair": "metaagent.remedies.json_repair:fix",
+    "text.fence": "metaagent.remedies.text_fence:fix",
+}
 """Name -> ``module:function``; imported when a protocol first names it."""
 
 
