@@ -1,8 +1,9 @@
 """``text.fence``: the artifact alone, without the code fence and the sentences around it.
 
 Of several fenced blocks it takes the one whose language is the artifact's format, else the longest. A JSON artifact
-that stands in bare prose is cut out by its brackets. It abstains where the reply has no fence, where the format is one that may hold
-fences itself (markdown, plain text) and the fence is not all of the reply, and where nothing would change.
+that stands in bare prose is cut out by its brackets. It abstains where the reply has no fence, where the format is
+one that may hold fences itself (markdown, plain text) and the fence is not all of the reply, and where nothing would
+change.
 """
 
 from __future__ import annotations
