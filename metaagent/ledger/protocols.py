@@ -21,8 +21,11 @@ def remedies_json(remedies: Iterable[Remedy]) -> str:
     return json.dumps(plain, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
-def protocol_hash(domain: str, model: str, remedies: Iterable[Remedy]) -> str:
-    """SHA-256 of the canonical JSON of domain, model and remedies."""
+def protocol_hash(domain: str, model: str, remedies: Sequence[Remedy]) -> str:
+    """SHA-256 of the canonical JSON of domain, model and remedies. Version 0 is the same everywhere, and so is its
+    hash: what was measured with nothing added is evidence for every domain."""
+    if not remedies:
+        domain = model = ""
     body = f'{{"domain":{json.dumps(domain)},"model":{json.dumps(model)},"remedies":{remedies_json(remedies)}}}'
     return hashlib.sha256(body.encode()).hexdigest()
 

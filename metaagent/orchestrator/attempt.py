@@ -37,7 +37,7 @@ from metaagent.records import (
     Task,
     Verdict,
 )
-from metaagent.remedies.apply import Applied, apply
+from metaagent.remedies.apply import Applied, apply, with_added
 from metaagent.remedies.fixers import fix
 from metaagent.tasks.brief import brief
 from metaagent.validators.base import score
@@ -153,7 +153,7 @@ async def attempt(assignment: Assignment, hands: Hands) -> Attempt:
     no further rung can mend.
     """
     applied = apply(assignment.protocol, brief(assignment.task))
-    checks = _with_added(assignment.task.checks, applied.checks)
+    checks = with_added(assignment.task.checks, applied.checks)
     course = _Course(assignment, hands, applied, checks)
     started = hands.now()
     rungs = applied.rungs or ladder(assignment.strategy or assignment.task.strategy, assignment.retries)
@@ -250,14 +250,6 @@ def _request(
     return ChatRequest(
         model, messages, options, task.artifact.schema if constrained else None, agent=assignment.agent.id
     )
-
-
-def _with_added(checks: tuple[Check, ...], added: tuple[Check, ...]) -> tuple[Check, ...]:
-    """A protocol's own public checks go before the task's key checks; a task that nothing checks stays one."""
-    if not added or not checks:
-        return checks
-    first_key = next((index for index, check in enumerate(checks) if not check.public), len(checks))
-    return (*checks[:first_key], *added, *checks[first_key:])
 
 
 def transcript(messages: Sequence[Message]) -> str:

@@ -59,6 +59,14 @@ def apply(protocol: Protocol, brief: Brief) -> Applied:
     return applied
 
 
+def with_added(checks: tuple[Check, ...], added: tuple[Check, ...]) -> tuple[Check, ...]:
+    """A protocol's own public checks go before the task's key checks; a task that nothing checks stays one."""
+    if not added or not checks:
+        return checks
+    first_key = next((index for index, check in enumerate(checks) if not check.public), len(checks))
+    return (*checks[:first_key], *added, *checks[first_key:])
+
+
 def same_call(one: Sequence[Remedy], other: Sequence[Remedy]) -> bool:
     """Whether two protocols ask the model the very same thing, so that one reply serves both: they differ in fixers
     alone, and neither asks again after a failure."""

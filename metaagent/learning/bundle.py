@@ -1,0 +1,114 @@
+"""From proposals to candidates: few and strong ones, bundled and pruned on mine before any trial. Pure but for the judge.
+
+A candidate is a whole protocol. Fixers are combined by replay, which is exact. What changes a prompt or a ladder cannot
+be replayed: each such group makes a candidate of its own, to be screened on mine by model calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from metaagent.learning.proposals import Case, Judge, Proposal
+from metaagent.learning.replay import Change, replayed
+from metaagent.records import Protocol, Remedy
+
+HARM = 3
+"""A task that passed and is broken weighs as three that are mended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """``remedies`` is the whole protocol, what is in force included. ``exact``: mended, harmed and gain are from a
+    replay; else ``gain`` is what such a remedy brought elsewhere, a guess to order candidates by."""
+
+    remedies: tuple[Remedy, ...]
+    kinds: tuple[str, ...]
+    why: str
+    readable: tuple[str, ...]
+    mended: tuple[str, ...]
+    harmed: tuple[str, ...]
+    gain: float
+    exact: bool
+
+
+def candidates(cases: Sequence[Case], base: Protocol, proposals: Sequence[Proposal], judge: Judge) -> list[Candidate]:
+    """The best first. Nothing where nothing would help."""
+    fixers = [proposal for proposal in proposals if proposal.remedy.kind == "fixer"]
+    made = [bundle] if (bundle := fixer_bundle(cases, base, fixers, judge)) is not None else []
+    made += _others(base, [proposal for proposal in proposals if proposal.remedy.kind != "fixer"])
+    return sorted(made, key=lambda candidate: -candidate.gain)
+
+
+def fixer_bundle(
+    cases: Sequence[Case], base: Protocol, proposals: Sequence[Proposal], judge: Judge
+) -> Candidate | None:
+    """Fixers added one by one, the most promising first, each only where the replay with it is better than without.
+
+    What was learned is judged here on the cases that it was learned from; its proposer has already held it against
+    cases that it was not made from (``Proposal.gain``), and only what gained there is looked at.
+    """
+    chosen: list[Proposal] = []
+    best = Change((), (), 0.0, tuple(case.score for case in cases))
+    for proposal in sorted(proposals, key=lambda one: -one.gain):
+        if proposal.gain <= 0:
+            continue
+        change = replayed(cases, [*(one.remedy for one in chosen), proposal.remedy], judge)
+        if _worth(change) > _worth(best):
+            chosen.append(proposal)
+            best = change
+    if not chosen:
+        return None
+    return Candidate(
+        remedies=(*base.remedies, *(proposal.remedy for proposal in chosen)),
+        kinds=("fixer",),
+        why="; ".join(proposal.why for proposal in chosen),
+        readable=tuple(line for proposal in chosen for line in proposal.readable),
+        mended=best.mended,
+        harmed=best.harmed,
+        gain=best.gain,
+        exact=True,
+    )
+
+
+def _worth(change: Change) -> float:
+    """The sum of scores gained, with a broken task counted three times over."""
+    return change.gain * len(change.scores) - (HARM - 1) * len(change.harmed)
+
+
+def _others(base: Protocol, proposals: Sequence[Proposal]) -> list[Candidate]:
+    """Checks go with the ladder that asks again when they fail; all others stand alone."""
+    ladder = [proposal for proposal in proposals if proposal.remedy.kind == "strategy"]
+    checks = [proposal for proposal in proposals if proposal.remedy.kind == "check"]
+    alone = [proposal for proposal in proposals if proposal.remedy.kind not in ("strategy", "check")]
+    groups = [[proposal] for proposal in alone]
+    if ladder:
+        groups.append([*checks, *ladder])
+    return [_candidate(base, group) for group in groups if not _in_force(base, group)]
+
+
+def _in_force(base: Protocol, group: Sequence[Proposal]) -> bool:
+    """A remedy of that kind and name is in force already: the same again is no candidate."""
+    have = {(remedy.kind, remedy.name) for remedy in base.remedies}
+    return all((proposal.remedy.kind, proposal.remedy.name) in have for proposal in group)
+
+
+def _candidate(base: Protocol, group: Sequence[Proposal]) -> Candidate:
+    new = {(proposal.remedy.kind, proposal.remedy.name) for proposal in group}
+    kept = tuple(remedy for remedy in base.remedies if (remedy.kind, remedy.name) not in new)
+    return Candidate(
+        remedies=(*(proposal.remedy for proposal in group), *kept),
+        kinds=tuple(dict.fromkeys(proposal.remedy.kind for proposal in group)),
+        why="; ".join(proposal.why for proposal in group),
+        readable=tuple(line for proposal in group for line in proposal.readable),
+        mended=(),
+        harmed=(),
+        gain=max(proposal.gain for proposal in group),
+        exact=False,
+    )
+
+
+def without_learned(remedies: Sequence[Remedy], shipped: Sequence[str]) -> tuple[Remedy, ...]:
+    """The remedies less the fixers that were learned: those belong to the prompt that their replies came from, and are
+    mined again where the prompt changes."""
+    return tuple(remedy for remedy in remedies if remedy.kind != "fixer" or remedy.name in shipped)

@@ -1,0 +1,94 @@
+"""What a model first answered to each task under one protocol, and how that was judged: what remedies are made from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from metaagent.ledger.database import Ledger, Row
+from metaagent.records import ErrorEvent, ErrorKind, Outcome, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class FirstTry:
+    """``reply`` is the text as the model gave it; verdicts and events are those of the first validation alone."""
+
+    attempt_id: str
+    task_id: str
+    task_hash: str
+    reply: str
+    verdicts: tuple[Verdict, ...]
+    events: tuple[ErrorEvent, ...]
+
+
+# The latest decided attempt of each task: a reply that the task's content still fits is chosen by the caller.
+_LATEST = """
+    SELECT max(a.id) AS id, a.task_id, a.task_hash FROM attempts a JOIN outcomes o ON o.attempt_id = a.id
+    WHERE a.protocol = ? AND a.model = ? AND o.outcome IN ('pass', 'fail')
+      AND a.task_id IN (SELECT value FROM json_each(?))
+    GROUP BY a.task_id, a.task_hash"""
+_STEPS = """
+    SELECT attempt_id, number, kind, reply FROM v_steps
+    WHERE attempt_id IN (SELECT value FROM json_each(?)) AND name NOT LIKE 'advice.%' ORDER BY attempt_id, number"""
+_VERDICTS = "SELECT * FROM verdicts WHERE attempt_id IN (SELECT value FROM json_each(?)) ORDER BY attempt_id, id"
+_EVENTS = "SELECT * FROM error_events WHERE attempt_id IN (SELECT value FROM json_each(?)) ORDER BY attempt_id, id"
+
+
+def first_tries(ledger: Ledger, protocol: str, model: str, task_ids: Iterable[str]) -> list[FirstTry]:
+    """One for each (task, content) that was attempted under the protocol (its hash) and judged, in order of task id.
+    Attempts whose first call failed or repeated itself have nothing to mend, and are left out."""
+    latest = ledger.query(_LATEST, (protocol, model, json.dumps(sorted(task_ids))))
+    ids = json.dumps([row["id"] for row in latest])
+    replies: dict[str, str] = {}
+    judged: dict[str, int] = {}
+    for step in ledger.query(_STEPS, (ids,)):
+        attempt_id = step["attempt_id"]
+        if step["kind"] == "model" and attempt_id not in replies and step["reply"] is not None:
+            replies[attempt_id] = step["reply"]
+        elif step["kind"] == "validation":
+            judged.setdefault(attempt_id, step["number"])
+    verdicts = _by_attempt(ledger.query(_VERDICTS, (ids,)), judged)
+    events = _by_attempt(ledger.query(_EVENTS, (ids,)), judged)
+    return [
+        FirstTry(
+            row["id"],
+            row["task_id"],
+            row["task_hash"],
+            replies[row["id"]],
+            tuple(_verdict(one) for one in verdicts.get(row["id"], ())),
+            tuple(_event(one) for one in events.get(row["id"], ())),
+        )
+        for row in sorted(latest, key=lambda row: (row["task_id"], row["id"]))
+        if row["id"] in replies and row["id"] in judged
+    ]
+
+
+def _by_attempt(rows: Iterable[Row], judged: dict[str, int]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        if row["step"] == judged.get(row["attempt_id"]):
+            found.setdefault(row["attempt_id"], []).append(row)
+    return found
+
+
+def _verdict(row: Row) -> Verdict:
+    return Verdict(
+        row["validator"], bool(row["public"]), Outcome(row["outcome"]), row["checked"], row["held"], (), row["seconds"]
+    )
+
+
+def _event(row: Row) -> ErrorEvent:
+    return ErrorEvent(
+        row["id"],
+        row["attempt_id"],
+        row["step"],
+        row["task_id"],
+        ErrorKind(row["kind"]),
+        row["message"],
+        row["validator"],
+        bool(row["public"]),
+        row["location"],
+        row["expected"],
+        row["got"],
+    )
