@@ -1,4 +1,4 @@
-"""From proposals to candidates: few and strong ones, bundled and pruned on mine before any trial. Pure but for the judge.
+"""From proposals to candidates: few and strong ones, bundled and pruned on mine before any trial. Pure, given a judge.
 
 A candidate is a whole protocol. Fixers are combined by replay, which is exact. What changes a prompt or a ladder cannot
 be replayed: each such group makes a candidate of its own, to be screened on mine by model calls.
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from metaagent.learning.proposals import Case, Judge, Proposal
+from metaagent.learning.proposers.strategies import asking_again
 from metaagent.learning.replay import Change, replayed
 from metaagent.records import Protocol, Remedy
 
@@ -82,8 +83,8 @@ def _others(base: Protocol, proposals: Sequence[Proposal]) -> list[Candidate]:
     checks = [proposal for proposal in proposals if proposal.remedy.kind == "check"]
     alone = [proposal for proposal in proposals if proposal.remedy.kind not in ("strategy", "check")]
     groups = [[proposal] for proposal in alone]
-    if ladder:
-        groups.append([*checks, *ladder])
+    if ladder or checks:
+        groups.append([*checks, *(ladder or [asking_again()])])
     return [_candidate(base, group) for group in groups if not _in_force(base, group)]
 
 
