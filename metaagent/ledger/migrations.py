@@ -8,7 +8,7 @@ imports sqlite-utils (70-115 ms). This module is therefore imported only when a 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from sqlite_utils import Database, Migrations
 
@@ -34,13 +34,21 @@ def m001_first(connection: sqlite3.Connection) -> None:
 
 
 def m002_sandboxes(connection: sqlite3.Connection) -> None:
-    for table, columns in schema.FACTS_2.items():
+    _facts(connection, schema.FACTS_2)
+
+
+def m003_proposals(connection: sqlite3.Connection) -> None:
+    _facts(connection, schema.FACTS_3)
+
+
+def _facts(connection: sqlite3.Connection, tables: Mapping[str, str]) -> None:
+    for table, columns in tables.items():
         connection.execute(f"CREATE TABLE {table} ({columns}) WITHOUT ROWID")
         for trigger in schema.append_only(table):
             connection.execute(trigger)
 
 
-CHANGES: list[Change] = [m001_first, m002_sandboxes]
+CHANGES: list[Change] = [m001_first, m002_sandboxes, m003_proposals]
 
 
 def build(changes: list[Change]) -> Migrations:

@@ -121,6 +121,14 @@ FACTS_2: dict[str, str] = {
         backend TEXT NOT NULL, level INTEGER NOT NULL, result TEXT NOT NULL""",
 }
 
+FACTS_3: dict[str, str] = {
+    "proposals": """
+        id TEXT PRIMARY KEY, time TEXT NOT NULL, run_id TEXT, domain TEXT NOT NULL, model TEXT NOT NULL,
+        base TEXT NOT NULL, protocol TEXT NOT NULL REFERENCES protocols(hash), kinds TEXT NOT NULL, why TEXT NOT NULL,
+        readable TEXT NOT NULL, mended TEXT NOT NULL, harmed TEXT NOT NULL, gain REAL NOT NULL, exact INTEGER NOT NULL,
+        cases INTEGER NOT NULL""",
+}
+
 # The one way to remove a fact: `ledger prune` puts its name into `switches` inside its own transaction.
 PRUNE_SWITCH = "prune"
 
