@@ -16,7 +16,19 @@ MODULES = {
     for path in sorted(PACKAGE.rglob("*.py"))
     if "_examples" not in path.parts
 }
-HEAVY = {"rich", "pydantic", "yaml", "asyncio", "ollama", "sqlite_utils", "watchfiles", "jsonschema", "ruamel", "httpx"}
+HEAVY = {
+    "rich",
+    "pydantic",
+    "yaml",
+    "asyncio",
+    "ollama",
+    "sqlite_utils",
+    "watchfiles",
+    "jsonschema",
+    "ruamel",
+    "httpx",
+    "sqlglot",
+}
 
 # room -> what of ours it may never import (at any depth of a function, typing included)
 FORBIDDEN = {

@@ -26,11 +26,16 @@ ENTRY_POINTS = "metaagent.fixers"
 
 BUILT_IN: dict[str, str] = {
     "json.repair": "metaagent.remedies.json_repair:fix",
+    "sql.dialect": "metaagent.remedies.sql_dialect:fix",
+    "sql.statement": "metaagent.remedies.sql_statement:fix",
     "text.fence": "metaagent.remedies.text_fence:fix",
 }
 """Name -> ``module:function``; imported when a protocol first names it."""
 
-SHIPPED: dict[str, str] = {}
+SHIPPED: dict[str, str] = {
+    "sql.statement": "the one SELECT of a reply, without fences, prose and further statements",
+    "sql.dialect": "functions and forms of other databases, said in SQLite",
+}
 """Those of ``BUILT_IN`` that work without settings, each with what it does in one line."""
 
 

@@ -1,0 +1,67 @@
+"""SQL text <-> syntax tree, for the SQL fixers. Pure; sqlglot is imported when the first SQL reply comes.
+
+A fixer changes a tree that is its own: ``parse`` hands out copies of a tree that is kept by its text, since the fixers
+of one attempt parse one text after another.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from metaagent.records import Brief
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+MAX_SQL: Final = 20_000
+"""Characters. A longer reply is no report that anybody asked for, and parsing it would hold an attempt up."""
+_DIALECTS: Final = ("sqlite", "mysql", "postgres", "tsql")
+
+
+def is_sql(brief: Brief) -> bool:
+    return brief.artifact.format.lower() in ("sql", "sqlite")
+
+
+def parse(text: str) -> exp.Query | None:
+    """The one SELECT that the text is, read as SQLite or else as the first dialect that takes it; None: it is not."""
+    tree = _kept(text.strip()) if len(text) <= MAX_SQL else None
+    return tree.copy() if tree is not None else None
+
+
+def parse_expression(text: str) -> exp.Expr:
+    """A trusted expression, such as a setting holds; the caller owns it. Raises ValueError where it is none."""
+    return _expression(text).copy()
+
+
+def render(tree: exp.Expr) -> str:
+    from sqlglot import ErrorLevel
+
+    return tree.sql(dialect="sqlite", unsupported_level=ErrorLevel.IGNORE)
+
+
+@lru_cache(maxsize=512)
+def _kept(text: str) -> exp.Query | None:
+    import sqlglot
+    from sqlglot import exp
+    from sqlglot.errors import SqlglotError
+
+    for dialect in _DIALECTS:
+        try:
+            found = sqlglot.parse(text, read=dialect)
+        except (SqlglotError, RecursionError):
+            continue
+        if len(found) == 1 and isinstance(found[0], exp.Query):
+            return found[0]
+    return None
+
+
+@lru_cache(maxsize=1024)
+def _expression(text: str) -> exp.Expr:
+    import sqlglot
+    from sqlglot.errors import SqlglotError
+
+    try:
+        return sqlglot.parse_one(text, read="sqlite")
+    except (SqlglotError, RecursionError) as error:
+        raise ValueError(f"no SQL expression: {text[:80]!r}") from error
