@@ -29,12 +29,20 @@ BUILT_IN: dict[str, str] = {
     "sql.dialect": "metaagent.remedies.sql_dialect:fix",
     "sql.statement": "metaagent.remedies.sql_statement:fix",
     "text.fence": "metaagent.remedies.text_fence:fix",
+    "python.imports": "metaagent.remedies.python_imports:fix",
+    "python.indentation": "metaagent.remedies.python_indentation:fix",
+    "python.name": "metaagent.remedies.python_name:fix",
+    "python.trailing": "metaagent.remedies.python_trailing:fix",
 }
 """Name -> ``module:function``; imported when a protocol first names it."""
 
 SHIPPED: dict[str, str] = {
     "sql.statement": "the one SELECT of a reply, without fences, prose and further statements",
     "sql.dialect": "functions and forms of other databases, said in SQLite",
+    "python.trailing": "prose around the code, prints, asserts and tests after the function go",
+    "python.indentation": "code whose indentation alone is broken gets one that parses",
+    "python.name": "the function gets the name that the task's text states",
+    "python.imports": "a missing import of the standard library is added",
 }
 """Those of ``BUILT_IN`` that work without settings, each with what it does in one line."""
 
