@@ -141,7 +141,7 @@ def without(text: str, tree: ast.Module, dropped: Sequence[ast.stmt]) -> str:
 
 
 def _first_line(node: ast.stmt) -> int:
-    decorators = getattr(node, "decorator_list", [])
+    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
     return min([node.lineno, *(one.lineno for one in decorators)])
 
 
