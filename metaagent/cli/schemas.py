@@ -400,6 +400,12 @@ SCHEMAS: dict[str, Schema] = {
         MODEL,
         record("model pull --dry-run", name=TEXT, present=TRUTH, bytes=COUNT),
         record("model pull, by an Ollama server", name=TEXT, source=TEXT, present=TRUTH),
+        record(
+            "model pull --into ollama; sent: the server lacked it",
+            name=TEXT,
+            servers=listed(record(url=TEXT, model=TEXT, sent=TRUTH)),
+            dry_run=TRUTH,
+        ),
         record("model remove", name=TEXT, removed=listed(TEXT)),
     ),
     "run": either(RUN, PLAN),

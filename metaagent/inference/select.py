@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from metaagent.errors import BackendUnreachableError, ModelMissingError
 from metaagent.inference import catalog
+from metaagent.inference.address import host_url
 
 if TYPE_CHECKING:
     from metaagent.config import Config
-    from metaagent.inference.base import Backend
+    from metaagent.inference.base import Backend, ModelInfo
     from metaagent.inference.ollama import OllamaBackend
 
 Notice = Callable[[str], None]
@@ -54,9 +55,10 @@ def _first_usable(config: Config, files: Mapping[str, Path], notice: Notice) -> 
     from metaagent.inference import ollama
 
     wanted = models_in_use(config)
-    served = ollama.served_models(_host(config), timeout=PROBE_SECONDS)
-    if served is not None:
+    answers = [models for models in ask_servers(config, PROBE_SECONDS).values() if models is not None]
+    if answers:
         names = _ollama_names(config)
+        served = [model for models in answers for model in models]
         lacking = [model for model in wanted if not ollama.has_model(served, names.get(model, model))]
         if not lacking:
             return open_ollama(config, notice)
@@ -64,7 +66,7 @@ def _first_usable(config: Config, files: Mapping[str, Path], notice: Notice) -> 
     engine = find_spec("xllamacpp") is not None
     if engine and all(model in files for model in wanted):
         return _embedded(config, files, notice)
-    raise _nothing_usable(wanted, files, engine, served is not None, _ollama_names(config))
+    raise _nothing_usable(wanted, files, engine, bool(answers), _ollama_names(config))
 
 
 def _nothing_usable(
@@ -100,21 +102,42 @@ def _ollama_names(config: Config) -> dict[str, str]:
     return {**{model.name: model.ollama for model in catalog.MODELS}, **own}
 
 
-def _host(config: Config) -> str | None:
-    return config.ollama.hosts[0] if config.ollama.hosts else None
+def ask_servers(config: Config, timeout: float) -> dict[str, list[ModelInfo] | None]:
+    """What each configured server has, by URL, in the config's order; ``None`` for one that does not answer in time.
+    They are asked at the same time, so that several that are down cost no more than one."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from metaagent.inference.ollama import served_models
+
+    urls = server_urls(config)
+    with ThreadPoolExecutor(len(urls)) as pool:
+        return dict(zip(urls, pool.map(lambda url: served_models(url, timeout=timeout), urls), strict=True))
 
 
-def open_ollama(config: Config, notice: Notice) -> OllamaBackend:
-    """The Ollama server that the config names, whether it answers or not."""
+def server_urls(config: Config) -> list[str]:
+    """The servers that the config names, each once; OLLAMA_HOST, or this machine, where it names none."""
+    return list(dict.fromkeys(host_url(host) for host in config.ollama.hosts or (None,)))
+
+
+def open_servers(config: Config, notice: Notice) -> list[OllamaBackend]:
+    """Each Ollama server that the config names, whether it answers or not."""
     from metaagent.inference.ollama import OllamaBackend
 
-    return OllamaBackend(
-        _host(config),
-        slots=config.ollama.parallel,
-        connect=config.deadlines.connect,
-        names=_ollama_names(config),
-        notice=notice,
-    )
+    return [
+        OllamaBackend(
+            url,
+            slots=config.ollama.parallel,
+            connect=config.deadlines.connect,
+            names=_ollama_names(config),
+            notice=notice,
+        )
+        for url in server_urls(config)
+    ]
+
+
+def open_ollama(config: Config, notice: Notice) -> Backend:
+    """The Ollama servers that the config names as one backend."""
+    return open_servers(config, notice)[0]
 
 
 def _embedded(config: Config, files: Mapping[str, Path], notice: Notice) -> Backend:

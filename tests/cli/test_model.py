@@ -90,6 +90,56 @@ def test_pull_through_an_ollama_server(cli: Cli, workspace: Path) -> None:
         assert cli("model", "pull", "absent", "--from", "ollama").status == 4
 
 
+def use(workspace: Path, *fakes: FakeOllama, backend: str = "auto") -> None:
+    (workspace / ".metaagent").mkdir(exist_ok=True)
+    hosts = ", ".join(f"'{fake.url}'" for fake in fakes)
+    (workspace / ".metaagent" / "config.yaml").write_text(f"backend: {backend}\nollama: {{hosts: [{hosts}]}}\n")
+
+
+@pytest.mark.usefixtures("small")
+def test_pull_into_every_server_that_lacks_it(cli: Cli, workspace: Path) -> None:
+    with FakeOllama(models=()).running() as first, FakeOllama(models=()).running() as second:
+        use(workspace, first)
+        assert cli("model", "pull", "small", "--into", "ollama").status == 0
+        use(workspace, first, second)
+        dry = cli("model", "pull", "small", "--into", "ollama", "--dry-run")
+        assert ("already in" in dry.out, "would be put into" in dry.out) == (True, True)
+        ran = cli("model", "pull", "small", "--into", "ollama", "--json")
+        assert [server["sent"] for server in ran.json["servers"]] == [False, True]
+        assert [list(fake.created) for fake in (first, second)] == [["small:1"], ["small:1"]]
+        again = cli("model", "pull", "small", "--into", "ollama")
+        assert (again.status, again.out.count("is already in"), again.err) == (0, 2, "")
+        assert [fake.seen.count("/api/create") for fake in (first, second)] == [1, 1]
+
+
+def test_pull_follows_the_backend_in_force(
+    cli: Cli, small: catalog.CatalogModel, workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("METAAGENT_BACKEND")
+    with FakeOllama(models=()).running() as fake:
+        use(workspace, fake, backend="ollama")
+        assert cli("model", "pull", small.name).status == 0
+        assert list(fake.created) == [small.ollama]
+        assert "/api/pull" not in fake.seen
+
+
+@pytest.mark.usefixtures("small")
+def test_what_a_person_has_under_that_name_stays(cli: Cli, workspace: Path) -> None:
+    with FakeOllama(models=("small:1",)).running() as fake:
+        use(workspace, fake)
+        refused = cli("model", "pull", "small", "--into", "ollama")
+        assert (refused.status, "--replace" in refused.err, fake.created) == (2, True, {})
+        assert cli("model", "pull", "small", "--into", "ollama", "--replace").status == 0
+        assert list(fake.created) == ["small:1"]
+
+
+@pytest.mark.usefixtures("small", "workspace")
+def test_no_server_to_put_it_into(cli: Cli) -> None:
+    ran = cli("model", "pull", "small", "--into", "ollama")
+    assert (ran.status, "no Ollama server answers" in ran.err) == (4, True)
+    assert cli("model", "pull", "small", "--into", "ollama", "--from", "ollama").status == 2
+
+
 def test_remove_asks_first(cli: Cli, small: catalog.CatalogModel) -> None:
     cli("model", "pull", "small", "-q")
     refused = cli("model", "remove", "small")

@@ -1,12 +1,14 @@
 """A real HTTP server that speaks Ollama's protocol and, when asked, breaks it in every way that was seen in the field.
 
 ``FakeOllama(behaviours=["busy", "busy", "good"])`` answers the first two chats with 503 and then well; when the list is
-used up, every chat is good. ``requests`` holds the decoded bodies of the chats, ``headers`` their headers.
+used up, every chat is good. ``requests`` holds the decoded bodies of the chats, ``headers`` their headers. ``blobs``
+are the sizes of what was uploaded, by digest, and ``created`` the bodies of ``create`` by the model's name.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import socket
 import struct
@@ -35,6 +37,9 @@ class FakeOllama:
     seen: list[str] = field(default_factory=list)
     broken_off: threading.Event = field(default_factory=threading.Event)
     stopping: threading.Event = field(default_factory=threading.Event)
+    blobs: dict[str, int] = field(default_factory=dict)
+    created: dict[str, dict[str, Any]] = field(default_factory=dict)
+    spoils_what_it_is_given: bool = False
     url: str = ""
 
     @contextlib.contextmanager
@@ -86,6 +91,11 @@ class _Handler(BaseHTTPRequestHandler):
         with contextlib.suppress(ConnectionError):
             super().handle()
 
+    def do_HEAD(self) -> None:
+        known = self.path.removeprefix("/api/blobs/") in self.server_state.blobs
+        self.send_response(200 if known else 404)
+        self.end_headers()
+
     def do_GET(self) -> None:
         fake = self.server_state
         fake.seen.append(self.path)
@@ -103,6 +113,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         fake = self.server_state
         fake.seen.append(self.path)
+        if self.path.startswith("/api/blobs/"):
+            self.take_blob(self.path.removeprefix("/api/blobs/"))
+            return
         body = json.loads(self.rfile.read(int(self.headers.get("content-length", "0"))) or b"{}")
         if self.path == "/api/chat":
             fake.requests.append(body)
@@ -112,9 +125,11 @@ class _Handler(BaseHTTPRequestHandler):
                 behaviour()
         elif self.path == "/api/show":
             if self.has(body.get("model", "")):
-                self.whole(json.dumps(self.shown()).encode())
+                self.whole(json.dumps(self.shown(body["model"])).encode())
         elif self.path == "/api/pull":
             self.pull(body.get("model", ""))
+        elif self.path == "/api/create":
+            self.create(body)
         else:
             self.whole(b"404 page not found", 404, "text/plain")
 
@@ -127,8 +142,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.whole(json.dumps({"error": f"model '{model}' not found"}).encode(), 404)
         return False
 
-    def shown(self) -> dict[str, Any]:
+    def shown(self, model: str) -> dict[str, Any]:
+        if model in self.server_state.created:
+            return self.shown_as_created(self.server_state.created[model])
         return {
+            "modelfile": f"FROM /models/blobs/sha256-{DIGEST}\n",
             "template": self.server_state.template,
             "capabilities": ["completion"],
             "model_info": {"general.architecture": "llama", "llama.context_length": 8192},
@@ -339,6 +357,43 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.close_connection = True
         self.connection.close()
+
+    def shown_as_created(self, body: dict[str, Any]) -> dict[str, Any]:
+        (digest,) = body["files"].values()
+        stop = body["parameters"]["stop"]
+        return {
+            "modelfile": f"# Modelfile\nFROM /models/blobs/{digest.replace(':', '-')}\nTEMPLATE x\n",
+            "template": "{{ .Prompt }}" if self.server_state.spoils_what_it_is_given else body["template"],
+            "parameters": "\n".join(f"{'stop':<30} {json.dumps(word)}" for word in stop),
+            "capabilities": ["completion"],
+            "model_info": {},
+        }
+
+    def take_blob(self, digest: str) -> None:
+        """The body comes in chunks, as of a client that does not say how long it is."""
+        data = hashlib.sha256()
+        size = 0
+        while length := int(self.rfile.readline() or b"0", 16):
+            data.update(self.rfile.read(length))
+            size += length
+            self.rfile.readline()
+        self.rfile.readline()
+        if f"sha256:{data.hexdigest()}" != digest:
+            self.whole(b'{"error": "digest mismatch"}', 400)
+            return
+        self.server_state.blobs[digest] = size
+        self.whole(b"", 201)
+
+    def create(self, body: dict[str, Any]) -> None:
+        fake = self.server_state
+        self.start()
+        if not all(digest in fake.blobs for digest in body["files"].values()):
+            self.line({"error": "blob not found"})
+        else:
+            fake.created[body["model"]] = body
+            fake.models = (*fake.models, body["model"])
+            self.line({"status": "success"})
+        self.finish_body()
 
     def pull(self, model: str) -> None:
         self.start()

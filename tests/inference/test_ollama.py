@@ -14,15 +14,13 @@ from typing import Any
 import pytest
 
 from metaagent.errors import BackendUnreachableError, ConfigError, ModelMissingError, ReplyError
+from metaagent.inference.address import host_url, is_local, key_would_leak
 from metaagent.inference.base import Deadlines
 from metaagent.inference.gateway import Gateway
 from metaagent.inference.ollama import (
     OllamaBackend,
     has_model,
-    host_url,
     ignores_roles,
-    is_local,
-    key_would_leak,
     served_models,
 )
 from tests.fakes.ollama_server import FakeOllama, never_accepting

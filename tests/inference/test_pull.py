@@ -47,6 +47,8 @@ def a_model(url: str = NOWHERE) -> CatalogModel:
             for number, piece in enumerate(pieces, start=1)
         ),
         ollama="small:1",
+        template="{{ range .Messages }}{{ .Role }}: {{ .Content }}\n{{ end }}",
+        stop=("END", "<|done|>"),
     )
 
 

@@ -1,0 +1,98 @@
+"""What the model commands do with the configured Ollama servers: look, let them fetch, give them a model."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from metaagent.cli.state import State, printable
+from metaagent.cli.transfer import transferred
+
+if TYPE_CHECKING:
+    from metaagent.config import Config
+    from metaagent.inference.base import ModelInfo
+    from metaagent.inference.ollama import OllamaBackend
+
+PROBE_SECONDS = 1.0
+
+
+def served(config: Config) -> list[ModelInfo]:
+    """What the servers that answer have, each model once."""
+    from metaagent.inference.select import ask_servers
+
+    found = [model for models in ask_servers(config, PROBE_SECONDS).values() for model in models or ()]
+    return list({(model.name, model.digest): model for model in found}.values())
+
+
+def only_there(config: Config, name: str) -> bool:
+    """Whether a server has to fetch the model itself: it is none of the catalog's, and a server may be used."""
+    from metaagent.inference import catalog
+    from metaagent.inference.select import ask_servers
+
+    if any(model.name == name for model in catalog.MODELS) or config.backend not in {"auto", "ollama"}:
+        return False
+    return config.backend == "ollama" or any(
+        models is not None for models in ask_servers(config, PROBE_SECONDS).values()
+    )
+
+
+def pull(state: State, config: Config, name: str, dry_run: bool) -> None:
+    """Let each server fetch the model from its own registry."""
+    import asyncio
+
+    async def fetch() -> list[str]:
+        async with _servers(state, config) as servers:
+            for server in servers:
+                if not dry_run:
+                    with transferred(state, name) as progress:
+                        await server.pull(name, progress)
+            return [server.url for server in servers]
+
+    urls = asyncio.run(fetch())
+    word = "would be pulled" if dry_run else "is on the server"
+    state.out(
+        "model",
+        {"name": name, "source": "ollama server", "present": not dry_run},
+        *(printable(f"{name} {word}: {url}") for url in urls),
+    )
+
+
+def install(state: State, config: Config, name: str, fetch: Callable[[], Path], dry_run: bool, replace: bool) -> None:
+    """Put a pinned model into each server that lacks it. ``fetch`` brings its file here, only where one does."""
+    import asyncio
+
+    rows = asyncio.run(_install(state, config, name, fetch, dry_run, replace))
+    words = {True: "would be put into" if dry_run else "is now in", False: "is already in"}
+    lines = (f"{name} {words[row['sent']]} the server {row['url']} as {row['model']}" for row in rows)
+    state.out("model", {"name": name, "servers": rows, "dry_run": dry_run}, *map(printable, lines))
+
+
+async def _install(
+    state: State, config: Config, name: str, fetch: Callable[[], Path], dry_run: bool, replace: bool
+) -> list[dict[str, Any]]:
+    from metaagent.inference import catalog
+    from metaagent.inference import install as installing
+
+    model = catalog.find(name)
+    async with _servers(state, config) as servers:
+        lacking = [server for server in servers if await installing.needed(model, server, replace=replace)]
+        if lacking and not dry_run:
+            path = fetch()
+            for server in lacking:
+                with transferred(state, f"{name} to {server.url}") as progress:
+                    await installing.install(model, path, server, progress)
+        return [{"url": server.url, "model": server.server_name(name), "sent": server in lacking} for server in servers]
+
+
+@asynccontextmanager
+async def _servers(state: State, config: Config) -> AsyncIterator[list[OllamaBackend]]:
+    from metaagent.inference.select import open_servers
+
+    servers = open_servers(config, state.warn)
+    try:
+        yield servers
+    finally:
+        for server in servers:
+            await server.close()
