@@ -38,11 +38,11 @@ def open_backend(config: Config, workspace_root: Path, *, notice: Notice) -> Bac
 
         return read_script(workspace_root / rest)
     if kind == "ollama":
-        return open_ollama(config, notice)
+        return open_ollama(config, workspace_root, notice)
     files = _files(config, workspace_root)
     if kind == "embedded":
         return _embedded(config, files, notice)
-    return _first_usable(config, files, notice)
+    return _first_usable(config, files, workspace_root, notice)
 
 
 def models_in_use(config: Config) -> tuple[str, ...]:
@@ -51,7 +51,7 @@ def models_in_use(config: Config) -> tuple[str, ...]:
     return tuple(dict.fromkeys(named))
 
 
-def _first_usable(config: Config, files: Mapping[str, Path], notice: Notice) -> Backend:
+def _first_usable(config: Config, files: Mapping[str, Path], workspace_root: Path, notice: Notice) -> Backend:
     from metaagent.inference import ollama
 
     wanted = models_in_use(config)
@@ -61,7 +61,7 @@ def _first_usable(config: Config, files: Mapping[str, Path], notice: Notice) -> 
         served = [model for models in answers for model in models]
         lacking = [model for model in wanted if not ollama.has_model(served, names.get(model, model))]
         if not lacking:
-            return open_ollama(config, notice)
+            return open_ollama(config, workspace_root, notice)
         notice(f"Ollama answers but does not have {', '.join(lacking)}; looking for the embedded engine")
     engine = find_spec("xllamacpp") is not None
     if engine and all(model in files for model in wanted):
@@ -135,9 +135,20 @@ def open_servers(config: Config, notice: Notice) -> list[OllamaBackend]:
     ]
 
 
-def open_ollama(config: Config, notice: Notice) -> Backend:
-    """The Ollama servers that the config names as one backend."""
-    return open_servers(config, notice)[0]
+def open_ollama(config: Config, workspace_root: Path, notice: Notice) -> Backend:
+    """The Ollama servers that the config names as one backend; how several of them do is remembered for ``status``."""
+    servers = open_servers(config, notice)
+    if len(servers) == 1:
+        return servers[0]
+    from metaagent.inference.host_memory import host_file, remember
+    from metaagent.inference.hosts import HostsBackend
+
+    return HostsBackend(
+        {server.url: server for server in servers},
+        deadlines=config.deadlines,
+        notice=notice,
+        observe=lambda states: remember(host_file(workspace_root), states),
+    )
 
 
 def _embedded(config: Config, files: Mapping[str, Path], notice: Notice) -> Backend:

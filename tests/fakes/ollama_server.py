@@ -30,6 +30,7 @@ class FakeOllama:
     reply: str = '{"name": "Ada", "age": 36}'
     models: tuple[str, ...] = ("tiny:latest",)
     template: str = "{{ range .Messages }}<|{{ .Role }}|>{{ .Content }}{{ end }}"
+    digest: str = DIGEST
     version_answer: bytes | None = None
     tags_answer: bytes | None = None
     requests: list[dict[str, Any]] = field(default_factory=list)
@@ -102,7 +103,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path == "/api/version":
             self.whole(fake.version_answer or b'{"version": "0.24.0"}')
         elif self.path == "/api/tags":
-            listed = [{"model": name, "name": name, "digest": DIGEST, "size": 1000} for name in fake.models]
+            listed = [{"model": name, "name": name, "digest": fake.digest, "size": 1000} for name in fake.models]
             self.whole(fake.tags_answer or json.dumps({"models": listed}).encode())
         elif self.path == "/api/ps":
             listed = [{"model": name, "digest": DIGEST, "size": 1000, "context_length": 4096} for name in fake.models]
