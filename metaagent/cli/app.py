@@ -32,6 +32,7 @@ NOUNS: dict[str, dict[str, str]] = {
     },
     "Learn": {
         "learn": "Learn from errors: patterns, causes, remedies, trials.",
+        "fingerprint": "Group the errors of another tool by fingerprint, as a filter; needs no workspace.",
     },
     "Look": {
         "status": "The workspace at a glance: counts, agents, running work, blockers.",

@@ -5,7 +5,7 @@ Within one version fields are added, never removed or changed in meaning. A test
 
 from __future__ import annotations
 
-from metaagent.cli.schemas_learn import LEARN
+from metaagent.cli.schemas_learn import FINGERPRINT, LEARN
 from metaagent.cli.shapes import (
     ANYTHING,
     COUNT,
@@ -381,6 +381,7 @@ SCHEMAS: dict[str, Schema] = {
     "completion": record(shell=TEXT, script=TEXT),
     "config": either(record("config path", path=TEXT, exists=TRUTH), ANYTHING),
     "evaluate": listed(MEASURES),
+    "fingerprint": listed(FINGERPRINT),
     "heartbeat": listed(PULSE),
     "init": record(root=TEXT, written=listed(TEXT), kept=listed(TEXT), trusted=listed(TEXT), dry_run=TRUTH),
     "ledger": either(

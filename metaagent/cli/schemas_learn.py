@@ -4,6 +4,16 @@ from __future__ import annotations
 
 from metaagent.cli.shapes import COUNT, TEXT, TIME, TRUTH, Schema, listed, maybe, record
 
+FINGERPRINT = record(
+    "fingerprint: a group of errors; differences tell where merged members differ, and the words seen there",
+    pattern=TEXT,
+    kind=TEXT,
+    count=COUNT,
+    route={"enum": ["exact", "merged"]},
+    template=TEXT,
+    members=listed(TEXT),
+    differences=listed(record(position=COUNT, words=listed(TEXT))),
+)
 ERROR = record(
     "learn errors",
     id=TEXT,
