@@ -1,7 +1,7 @@
 """Which kind of remedy to try first in a domain: a bandit over kinds, learned from the ledger's own trials. Pure.
 
-A kind's worth is the share of its candidates that were promoted: a Beta posterior whose prior comes from what was
-measured elsewhere (design notes), to which trials of the same domain count whole and those of neighbours in the taxonomy
+A kind's worth is the share of its candidates that were promoted: a Beta posterior whose prior comes from what such
+remedies brought in prototypes, to which trials of the same domain count whole, and those of neighbours in the taxonomy
 count less the farther they are. The order is by the upper confidence bound (Auer, Cesa-Bianchi and Fischer 2002), so
 that a kind nobody tried is not forgotten, over the cost of a trial in model calls for a pair.
 """
