@@ -16,8 +16,9 @@ NAMES = {ZERO: "v0", ONE: "v1"}
 
 def one(task: str, protocol: str = ZERO, passed: bool = False, score: float = 0.5, **fields: Any) -> Measured:
     given: dict[str, Any] = {
-        "family": "f", "split": "sealed", "domain": "d", "model": "m", "retries": 0, "units": 4,
-        "wrong": frozenset() if passed else frozenset({"a", "b"}), "calls": 1, "tokens": 10, "seconds": 2.0, "cost": 0.0,
+        "family": "f", "split": "sealed", "domain": "d", "model": "m", "retries": 0,
+        "units": 4, "wrong": frozenset() if passed else frozenset({"a", "b"}),
+        "calls": 1, "tokens": 10, "seconds": 2.0, "cost": 0.0,
     }  # fmt: skip
     return Measured(task, protocol=protocol, passed=passed, score=1.0 if passed else score, **{**given, **fields})
 
