@@ -42,6 +42,7 @@ NOUNS: dict[str, dict[str, str]] = {
     },
     "Set up": {
         "init": "Make a workspace here or in DIR, empty or from an example.",
+        "doctor": "Check every component, say what to type where one fails, mend what is safe.",
         "config": "Show, edit and find the configuration.",
         "agent": "List, show, add, edit, pause, resume and remove agents; why one was chosen.",
         "model": "List, pull, show and remove models.",

@@ -357,6 +357,23 @@ SANDBOX_RUN = record(
     files=mapped(COUNT),
 )
 
+DOCTOR = record(
+    "doctor",
+    ok=TRUTH,
+    workspace=maybe(TEXT),
+    components=listed(
+        record(
+            component=TEXT,
+            state={"enum": ["ok", "warning", "failed", "not checked"]},
+            says=TEXT,
+            mend=maybe(TEXT),
+            name=TEXT,
+            details={"type": "object"},
+        )
+    ),
+    fixes=listed(record(component=TEXT, does=TEXT, done=TRUTH)),
+)
+
 SCHEMAS: dict[str, Schema] = {
     "agent": either(
         listed(AGENT),
@@ -380,6 +397,7 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "completion": record(shell=TEXT, script=TEXT),
     "config": either(record("config path", path=TEXT, exists=TRUTH), ANYTHING),
+    "doctor": DOCTOR,
     "evaluate": listed(MEASURES),
     "fingerprint": listed(FINGERPRINT),
     "heartbeat": listed(PULSE),
