@@ -54,9 +54,9 @@ def needed(root: Path, check: Check) -> dict[str, str]:
     file, fixture = check.options.get("file"), check.options.get("fixture")
     if check.validator == "user" and isinstance(file, str):
         return {file: digest(read_source(root, file))}
-    if isinstance(fixture, str):
-        return {path: digest(content) for path, content in read_fixture(root, fixture).items()}
-    return {}
+    places = [fixture, file if check.validator == "python.tests" else None]
+    read = (read_fixture(root, place) for place in places if isinstance(place, str))
+    return {path: digest(content) for files in read for path, content in files.items()}
 
 
 def read_source(root: Path, path: str) -> bytes:

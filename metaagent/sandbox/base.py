@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
@@ -56,7 +56,9 @@ class Job:
 
     ``files`` are copied into its folder under relative names, ``collect`` names what is copied out afterwards (regular
     files only, missing ones are left out). ``environment`` is all it gets besides PATH, HOME, TMPDIR and LANG.
-    ``readable`` are absolute paths it may read where they are, such as ``interpreter()`` or a fixture.
+    ``readable`` are absolute paths it may read where they are, such as ``interpreter()`` or a fixture. ``link`` are
+    descriptors that it inherits under their numbers: pipes to another job, no more. When ``stop`` answers true, its
+    time is over.
     """
 
     argv: tuple[str, ...]
@@ -66,6 +68,8 @@ class Job:
     limits: Limits = Limits()
     environment: Mapping[str, str] = field(default_factory=dict)
     readable: tuple[Path, ...] = ()
+    link: tuple[int, ...] = ()
+    stop: Callable[[], bool] | None = None
 
     def __post_init__(self) -> None:
         if not self.argv or any("\0" in text for text in (*self.argv, *self.environment.values())):

@@ -22,7 +22,7 @@ from metaagent.errors import EnvironmentFailedError
 from metaagent.sandbox import seccomp
 from metaagent.sandbox.base import MAX_INODES, MIB, Job, KilledFor, Outcome, require
 from metaagent.sandbox.collect import Folder
-from metaagent.sandbox.execute import Ended, Launch, execute, in_memory, outcome
+from metaagent.sandbox.execute import Ended, Launch, execute, in_memory, outcome, stoppable
 from metaagent.sandbox.interpreter import SYSTEM
 from metaagent.sandbox.tree import alive, descendants, memory_over, threads, until_gone
 from metaagent.sandbox.user import stranger
@@ -70,8 +70,8 @@ class Bubblewrap:
         with ExitStack() as stack:
             view = _View(stack)
             command, descriptors = self._command(job, stack, view)
-            launch = Launch(command, job.stdin, descriptors, view.keep if job.collect else None)
-            ended = execute(launch, job.limits, view.watch(job))
+            launch = Launch(command, job.stdin, [*descriptors, *job.link], view.keep if job.collect else None)
+            ended = execute(launch, job.limits, stoppable(view.watch(job), job.stop))
             view.read()
             view.wait()
             if ended.killed_for is None and view.status is None:

@@ -53,6 +53,13 @@ class Ended:
     seconds: float
 
 
+def stoppable(watch: Watch, stop: Callable[[], bool] | None) -> Watch:
+    """The watch of a job that may be told to end before its time."""
+    if stop is None:
+        return watch
+    return lambda pid: KilledFor.WALL if stop() else watch(pid)
+
+
 def execute(launch: Launch, limits: Limits, watch: Watch, environment: Mapping[str, str] | None = None) -> Ended:
     """Run to the end or to a limit. Raises EnvironmentFailedError when the command cannot even be started."""
     started = monotonic()

@@ -29,7 +29,7 @@ from metaagent.sandbox import seccomp
 from metaagent.sandbox.base import MAX_INODES, Job, KilledFor, Outcome, require
 from metaagent.sandbox.collect import Folder
 from metaagent.sandbox.disk import over, remove
-from metaagent.sandbox.execute import Ended, Launch, execute, in_memory, outcome
+from metaagent.sandbox.execute import Ended, Launch, execute, in_memory, outcome, stoppable
 from metaagent.sandbox.interpreter import SYSTEM, interpreter
 from metaagent.sandbox.tree import descendants, memory_over, threads, threads_of_user
 from metaagent.sandbox.user import open_to_all, stranger
@@ -97,7 +97,8 @@ class Landlock:
             plan = in_memory(stack, marshal.dumps(self._plan(job, base, user)))
             command = [sys.executable, "-I", "-S", "-B", str(LAUNCHER), str(plan), str(write_end)]
             try:
-                ended = execute(Launch(command, job.stdin, (plan, write_end)), job.limits, _watch(job, base))
+                launch = Launch(command, job.stdin, (plan, write_end, *job.link))
+                ended = execute(launch, job.limits, stoppable(_watch(job, base), job.stop))
             finally:
                 os.close(write_end)
             said = os.read(read_end, 65536).decode(errors="replace") if ended.killed_for is None else ""
@@ -121,6 +122,7 @@ class Landlock:
             "search": user is not None and not open_to_all((*job.readable, *interpreter())),
             "limits": _limits(job, user),
             "folder": str(base / "job"),
+            "link": list(job.link),
             "argv": list(job.argv),
             "environment": {**fixed, "LANG": "C.UTF-8", **job.environment},
         }

@@ -133,8 +133,11 @@ def command(plan: dict[str, Any], status: int) -> None:
         os._exit(125)
     try:
         os.set_inheritable(status, False)
-        os.closerange(3, status)
-        os.closerange(status + 1, 65536)
+        last = 2
+        for kept in sorted([status, *plan["link"]]):
+            os.closerange(last + 1, kept)
+            last = kept
+        os.closerange(last + 1, 65536)
         number = execute(plan["argv"], plan["environment"])
         os.write(2, f"cannot execute {plan['argv'][0]}: {os.strerror(number)}\n".encode(errors="replace"))
         os._exit(127 if number == errno.ENOENT else 126)

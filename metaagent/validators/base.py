@@ -34,6 +34,7 @@ _VALIDATORS: Final = {
     "python.cases": "python_cases:prepare",
     "python.examples": "python_cases:prepare",
     "python.syntax": "python_syntax:prepare",
+    "python.tests": "python_tests:prepare",
     "python.static": "python_static:prepare",
     "sql.result": "sql_result:prepare",
     "user": "user:prepare",
@@ -41,7 +42,9 @@ _VALIDATORS: Final = {
 KEY_ONLY: Final = frozenset({"json.expected", "text.expected", "python.cases", "sql.result"})
 """Validators whose options are the answer: they can never be public."""
 
-CONFINED: Final = frozenset({"python.cases", "python.examples", "python.syntax", "python.static", "sql.result"})
+CONFINED: Final = frozenset(
+    {"python.cases", "python.examples", "python.syntax", "python.static", "python.tests", "sql.result"}
+)
 """Validators that run what an artifact holds, and therefore need a sandbox."""
 
 _BLOCKING: Final = CONFINED | {"user"}

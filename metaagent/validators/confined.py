@@ -12,14 +12,14 @@ import json
 import secrets
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from metaagent.errors import TrustError, UsageError
 from metaagent.records import ErrorKind
-from metaagent.sandbox.base import Job, KilledFor, Limits, Outcome, Status
+from metaagent.sandbox.base import Job, KilledFor, Limits, Outcome, Sandbox, Status
 from metaagent.sandbox.interpreter import interpreter
 from metaagent.trust import digest, read_fixture
 from metaagent.validators.protocol import CannotJudgeError, CheckContext
@@ -61,30 +61,46 @@ class Said:
 
 
 def ask(
-    context: CheckContext, runner: Path, order: Mapping[str, Any], files: Mapping[str, bytes], limits: Limits
+    context: CheckContext,
+    runner: Path,
+    order: Mapping[str, Any],
+    files: Mapping[str, bytes],
+    limits: Limits,
+    *,
+    link: tuple[int, ...] = (),
+    readable: tuple[Path, ...] = (),
 ) -> Said:
     """Run ``runner`` on the order. Raises CannotJudgeError where there is no sandbox or the runner does not get as far
     as to say ``{"ready": true}``, EnvironmentFailedError where the walls do not hold."""
-    if context.sandbox is None:
-        raise CannotJudgeError(NO_SANDBOX)
     nonce = secrets.token_hex(16)
-    job = Job(
-        argv=(sys.executable, "-s", "-P", "-S", "-B", _RUNNER),
-        files={**files, _RUNNER: _source(runner)},
-        stdin=json.dumps({**order, "nonce": nonce}).encode(),
-        limits=limits,
-        environment=_ENVIRONMENT,
-        readable=interpreter(),
-    )
-    outcome = context.sandbox.run(job)
+    made = job(runner, {**order, "nonce": nonce}, files, limits)
+    outcome = walls(context).run(replace(made, link=link, readable=(*made.readable, *readable)))
     messages = tuple(_messages(outcome.stdout, nonce))
     if not messages or "ready" not in messages[0]:
         raise CannotJudgeError(f"the check's runner did not start: {_why_not(messages, outcome)}")
     return Said(messages[1:], outcome)
 
 
+def walls(context: CheckContext) -> Sandbox:
+    if context.sandbox is None:
+        raise CannotJudgeError(NO_SANDBOX)
+    return context.sandbox
+
+
+def job(runner: Path, order: Mapping[str, Any], files: Mapping[str, bytes], limits: Limits) -> Job:
+    """A runner of ours with its order, as a job."""
+    return Job(
+        argv=(sys.executable, "-s", "-P", "-S", "-B", _RUNNER),
+        files={**files, _RUNNER: source(runner)},
+        stdin=json.dumps(order).encode(),
+        limits=limits,
+        environment=_ENVIRONMENT,
+        readable=interpreter(),
+    )
+
+
 @cache
-def _source(runner: Path) -> bytes:
+def source(runner: Path) -> bytes:
     return runner.read_bytes()
 
 
@@ -123,3 +139,9 @@ def fixture(context: CheckContext, path: str) -> dict[str, bytes]:
         if not context.trusted(name, digest(content)):
             raise TrustError(f"the fixture {name} is not trusted, or changed since", mend="metaagent trust")
     return files
+
+
+def copied(files: Mapping[str, bytes], path: str, folder: str) -> dict[str, bytes]:
+    """The files of a fixture as they lie in a job: under ``folder``, by their names beside or in the fixture."""
+    parent = PurePosixPath(path).parent
+    return {f"{folder}/{PurePosixPath(name).relative_to(parent)}": content for name, content in files.items()}

@@ -24,7 +24,7 @@ from typing import Any, Final
 
 from metaagent.records import Check, ErrorKind, Finding
 from metaagent.sandbox.base import MIB, Limits
-from metaagent.validators.confined import Said, ask, fixture
+from metaagent.validators.confined import Said, ask, copied, fixture
 from metaagent.validators.jsontext import json_text, storable
 from metaagent.validators.options import number, only
 from metaagent.validators.protocol import MAX_FINDINGS, Artifact, CheckContext, Options, OptionsError, Prepared, Result
@@ -87,16 +87,14 @@ class _Cases:
             if course.tampered:
                 return Result(0, (_TAMPERED,))
             if course.load is not None:
-                return Result(0, (_load_failure(course.load, self.entry, artifact.text),))
+                return Result(0, (load_failure(course.load, self.entry, artifact.text),))
             starts += 1
         return self._result(course)
 
     def _library(self, context: CheckContext) -> dict[str, bytes]:
         if self.fixture is None:
             return {}
-        parent = PurePosixPath(self.fixture).parent
-        found = fixture(context, self.fixture)
-        return {f"lib/{PurePosixPath(name).relative_to(parent)}": content for name, content in found.items()}
+        return copied(fixture(context, self.fixture), self.fixture, "lib")
 
     def _order(self, source: str, course: _Course) -> dict[str, Any]:
         first = len(course.messages)
@@ -159,7 +157,7 @@ def _late_end(said: Said) -> bool:
     return bool(said.messages) and "late" in said.messages[-1]
 
 
-def _load_failure(load: Mapping[str, Any], entry: str, source: str) -> Finding:
+def load_failure(load: Mapping[str, Any], entry: str, source: str) -> Finding:
     line = f"line {load['line']}" if isinstance(load.get("line"), int) else ""
     if load.get("late"):
         return Finding(ErrorKind.TIMEOUT, "took too long to load")
@@ -168,7 +166,7 @@ def _load_failure(load: Mapping[str, Any], entry: str, source: str) -> Finding:
         return Finding(ErrorKind.NAME, "the function is not defined", "", json_text(entry), defined)
     if "syntax" in load:
         return syntax(load, source)
-    kind, message = _raised(load)
+    kind, message = raised(load)
     return Finding(kind, f"{message}, when it was loaded", line)
 
 
@@ -194,7 +192,7 @@ def _judged(test: Test, message: Mapping[str, Any], where: str) -> Finding | Non
         if wanted.get("message") in (None, told.get("message")):
             return None
         return _finding(test, ErrorKind.ASSERTION, f"{wanted['type']} with a wrong message", where, {"raises": told})
-    kind, said = _raised(message)
+    kind, said = raised(message)
     line = f" line {message['line']}" if isinstance(message.get("line"), int) else ""
     return _finding(test, kind, said, f"{where}{line}", {"raises": told})
 
@@ -204,7 +202,7 @@ def _finding(test: Test, kind: ErrorKind, message: str, where: str, got: Mapping
     return Finding(kind, message, where, json_text({**call, **test.expected}), None if got is None else json_text(got))
 
 
-def _raised(message: Mapping[str, Any]) -> tuple[ErrorKind, str]:
+def raised(message: Mapping[str, Any]) -> tuple[ErrorKind, str]:
     """Kind and words for an exception. Its text is in the words only where it cannot hold a value of the case."""
     told = message.get("raises") or {}
     name, text = str(told.get("type")), _clean(told.get("message"))

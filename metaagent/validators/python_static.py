@@ -21,7 +21,7 @@ from typing import Any, Final
 from metaagent.records import Check, ErrorKind, Finding
 from metaagent.sandbox.base import MIB, Job, Limits, Outcome
 from metaagent.sandbox.interpreter import interpreter
-from metaagent.validators.confined import NO_SANDBOX
+from metaagent.validators.confined import walls
 from metaagent.validators.jsontext import storable
 from metaagent.validators.options import only, texts
 from metaagent.validators.protocol import (
@@ -54,8 +54,7 @@ class _Static:
         wrong = form(artifact.text)
         if wrong is not None:
             return Result(0, (wrong,))
-        if context.sandbox is None:
-            raise CannotJudgeError(NO_SANDBOX)
+        sandbox = walls(context)
         ruff = found_ruff()
         job = Job(
             argv=(str(ruff), *self._arguments()),
@@ -64,7 +63,7 @@ class _Static:
             environment=_ENVIRONMENT,
             readable=_readable(ruff),
         )
-        findings = tuple(_finding(one) for one in _told(context.sandbox.run(job))[:MAX_FINDINGS])
+        findings = tuple(_finding(one) for one in _told(sandbox.run(job))[:MAX_FINDINGS])
         return Result(0 if findings else 1, findings)
 
     def _arguments(self) -> tuple[str, ...]:
