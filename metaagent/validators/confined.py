@@ -141,7 +141,11 @@ def fixture(context: CheckContext, path: str) -> dict[str, bytes]:
     return files
 
 
-def copied(files: Mapping[str, bytes], path: str, folder: str) -> dict[str, bytes]:
-    """The files of a fixture as they lie in a job: under ``folder``, by their names beside or in the fixture."""
-    parent = PurePosixPath(path).parent
-    return {f"{folder}/{PurePosixPath(name).relative_to(parent)}": content for name, content in files.items()}
+def copied(files: Mapping[str, bytes], base: PurePosixPath, folder: str) -> dict[str, bytes]:
+    """The files of a fixture as they lie in a job: under ``folder``, by their path from ``base``."""
+    return {f"{folder}/{PurePosixPath(name).relative_to(base)}": content for name, content in files.items()}
+
+
+def library(context: CheckContext, path: str | None) -> dict[str, bytes]:
+    """The trusted files of a library, as they lie in ``lib`` of a job; none without a path."""
+    return {} if path is None else copied(fixture(context, path), PurePosixPath(path).parent, "lib")

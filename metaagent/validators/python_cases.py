@@ -24,7 +24,7 @@ from typing import Any, Final
 
 from metaagent.records import Check, ErrorKind, Finding
 from metaagent.sandbox.base import MIB, Limits
-from metaagent.validators.confined import Said, ask, copied, fixture
+from metaagent.validators.confined import Said, ask, library
 from metaagent.validators.jsontext import json_text, storable
 from metaagent.validators.options import number, only
 from metaagent.validators.protocol import MAX_FINDINGS, Artifact, CheckContext, Options, OptionsError, Prepared, Result
@@ -75,7 +75,7 @@ class _Cases:
         return len(self.tests)
 
     def judge(self, artifact: Artifact, check: Check, context: CheckContext) -> Result:  # noqa: ARG002
-        files = self._library(context)
+        files = library(context, self.fixture)
         wrong = form(artifact.text)
         if wrong is not None:
             return Result(0, (wrong,))
@@ -90,11 +90,6 @@ class _Cases:
                 return Result(0, (load_failure(course.load, self.entry, artifact.text),))
             starts += 1
         return self._result(course)
-
-    def _library(self, context: CheckContext) -> dict[str, bytes]:
-        if self.fixture is None:
-            return {}
-        return copied(fixture(context, self.fixture), self.fixture, "lib")
 
     def _order(self, source: str, course: _Course) -> dict[str, Any]:
         first = len(course.messages)

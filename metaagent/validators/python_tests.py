@@ -33,7 +33,7 @@ from typing import Any, Final
 from metaagent.records import Check, ErrorKind, Finding
 from metaagent.sandbox.base import MIB, Limits, Sandbox
 from metaagent.sandbox.interpreter import interpreter
-from metaagent.validators.confined import Said, ask, copied, fixture, job, source, walls
+from metaagent.validators.confined import Said, ask, copied, fixture, job, library, source, walls
 from metaagent.validators.jsontext import json_text, storable
 from metaagent.validators.options import number, only
 from metaagent.validators.protocol import (
@@ -128,16 +128,17 @@ class _Tests:
         return self.count
 
     def judge(self, artifact: Artifact, check: Check, context: CheckContext) -> Result:  # noqa: ARG002
-        tests = copied(fixture(context, self.file), self.file, "tests")
-        library = {} if self.fixture is None else copied(fixture(context, self.fixture), self.fixture, "lib")
+        files, place = fixture(context, self.file), PurePosixPath(self.file)
+        tests = copied(files, place.parent if set(files) == {self.file} else place, "tests")
+        lib = library(context, self.fixture)
         wrong = form(artifact.text)
         if wrong is not None:
             return Result(0, (wrong,))
-        said, ended = self._run(artifact.text, tests, library, context)
+        said, ended = self._run(artifact.text, {**lib, **tests}, lib, context)
         return self._result(said, ended, artifact.text)
 
     def _run(
-        self, text: str, tests: Mapping[str, bytes], library: Mapping[str, bytes], context: CheckContext
+        self, text: str, tests: Mapping[str, bytes], lib: Mapping[str, bytes], context: CheckContext
     ) -> tuple[Said, dict[int, Said]]:
         path, readable = self._pytest()
         shared = {name: source(place) for name, place in _SHARED.items()}
@@ -146,7 +147,7 @@ class _Tests:
 
         def served(at: int, stop: Any) -> Any:
             ends = pipes[at].answer
-            made = job(_SERVER, {**order, "link": ends}, {**shared, **library}, self._limits())
+            made = job(_SERVER, {**order, "link": ends}, {**shared, **lib}, self._limits())
             return replace(made, link=ends, stop=stop)
 
         answers = _Answers(walls(context), served, pipes)
@@ -160,7 +161,7 @@ class _Tests:
             "path": path,
         }
         ends = tuple(end for one in pipes for end in one.tests)
-        files = {**shared, **{name: source(place) for name, place in _PROXY.items()}, **library, **tests}
+        files = {**shared, **{name: source(place) for name, place in _PROXY.items()}, **tests}
         thread.start()
         try:
             said = ask(context, _RUNNER, asked, files, self._patience(), link=ends, readable=readable)

@@ -180,9 +180,11 @@ def with_pytest(report: Report, link: Link) -> None:
             self.wrong = self.skip = None
 
         @pytest.hookimpl(wrapper=True)
-        def pytest_runtest_makereport(self, item: Any, call: Any) -> Any:  # noqa: ARG002
+        def pytest_runtest_makereport(self, item: Any, call: Any) -> Any:
             made = yield
-            if made.skipped or hasattr(made, "wasxfail"):
+            if getattr(item.obj, "__unittest_expecting_failure__", False):
+                self.skip = "a failure is expected"
+            elif made.skipped or hasattr(made, "wasxfail"):
                 self.skip = self.skip or str(getattr(made, "wasxfail", "") or call.excinfo)
             elif call.excinfo is not None:
                 self.wrong = self.wrong or call.excinfo.value
