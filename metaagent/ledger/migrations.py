@@ -48,7 +48,13 @@ def _facts(connection: sqlite3.Connection, tables: Mapping[str, str]) -> None:
             connection.execute(trigger)
 
 
-CHANGES: list[Change] = [m001_first, m002_sandboxes, m003_proposals]
+def m004_trials(connection: sqlite3.Connection) -> None:
+    _facts(connection, schema.FACTS_4)
+    for name, target in schema.INDEXES_4.items():
+        connection.execute(f"CREATE INDEX {name} ON {target}")
+
+
+CHANGES: list[Change] = [m001_first, m002_sandboxes, m003_proposals, m004_trials]
 
 
 def build(changes: list[Change]) -> Migrations:

@@ -129,6 +129,46 @@ FACTS_3: dict[str, str] = {
         cases INTEGER NOT NULL""",
 }
 
+# What a trial rests on. A candidate is registered, with all that it will be decided by, before its first pair.
+FACTS_4: dict[str, str] = {
+    "split_salts": """
+        id TEXT PRIMARY KEY, time TEXT NOT NULL, run_id TEXT, "set" TEXT NOT NULL UNIQUE, salt TEXT NOT NULL""",
+    "split_tasks": """
+        id TEXT PRIMARY KEY, time TEXT NOT NULL, run_id TEXT, "set" TEXT NOT NULL, task_id TEXT NOT NULL,
+        task_hash TEXT NOT NULL, grp TEXT NOT NULL, family TEXT NOT NULL, domain TEXT,
+        split TEXT NOT NULL CHECK (split IN ('mine', 'gate', 'sealed', 'retired'))""",
+    "candidates": """
+        id TEXT PRIMARY KEY, time TEXT NOT NULL, run_id TEXT, k INTEGER NOT NULL UNIQUE, domain TEXT NOT NULL,
+        model TEXT NOT NULL, base TEXT NOT NULL, candidate TEXT NOT NULL, metric TEXT NOT NULL,
+        discoveries INTEGER NOT NULL, alpha REAL NOT NULL, weight REAL NOT NULL, threshold REAL NOT NULL,
+        delta REAL NOT NULL, families INTEGER NOT NULL, fixed INTEGER NOT NULL, settings TEXT NOT NULL,
+        note TEXT NOT NULL""",
+    "candidate_tasks": """
+        id TEXT PRIMARY KEY, time TEXT NOT NULL, run_id TEXT, candidate_id TEXT NOT NULL REFERENCES candidates(id),
+        number INTEGER NOT NULL, task_id TEXT NOT NULL, task_hash TEXT NOT NULL, family TEXT NOT NULL,
+        fixed INTEGER NOT NULL, UNIQUE (candidate_id, number)""",
+    "pairs": """
+        id TEXT PRIMARY KEY, time TEXT NOT NULL, run_id TEXT, candidate_id TEXT NOT NULL REFERENCES candidates(id),
+        number INTEGER NOT NULL, task_id TEXT NOT NULL, task_hash TEXT NOT NULL, control_attempt TEXT NOT NULL,
+        candidate_attempt TEXT NOT NULL, control_outcome TEXT NOT NULL, candidate_outcome TEXT NOT NULL,
+        control_score REAL NOT NULL, candidate_score REAL NOT NULL, difference REAL, UNIQUE (candidate_id, number)""",
+    "trial_ends": """
+        id TEXT PRIMARY KEY, time TEXT NOT NULL, run_id TEXT, candidate_id TEXT NOT NULL UNIQUE
+            REFERENCES candidates(id),
+        verdict TEXT NOT NULL CHECK (verdict IN ('promote', 'reject', 'inconclusive')), reason TEXT NOT NULL,
+        pairs INTEGER NOT NULL, gains INTEGER NOT NULL, losses INTEGER NOT NULL, ties INTEGER NOT NULL,
+        inconclusive INTEGER NOT NULL, evidence REAL NOT NULL, futility REAL NOT NULL, calls INTEGER NOT NULL,
+        activation_id TEXT REFERENCES activations(id)""",
+    "flips": """
+        id TEXT PRIMARY KEY, time TEXT NOT NULL, run_id TEXT, key TEXT NOT NULL, model TEXT NOT NULL,
+        protocol TEXT NOT NULL, tasks INTEGER NOT NULL, flips INTEGER NOT NULL, changed INTEGER NOT NULL""",
+}
+
+INDEXES_4: dict[str, str] = {
+    "split_tasks_by_task": "split_tasks (task_id)",
+    "trials_by_candidate": "candidates (candidate)",
+}
+
 # The one way to remove a fact: `ledger prune` puts its name into `switches` inside its own transaction.
 PRUNE_SWITCH = "prune"
 

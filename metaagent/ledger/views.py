@@ -81,6 +81,19 @@ VIEWS: dict[str, tuple[str, str]] = {
            FROM activations c JOIN protocols p ON p.hash = c.protocol
            WHERE c.id = (SELECT max(id) FROM activations WHERE domain = c.domain AND model = c.model)""",
     ),
+    "v_splits": (
+        "the split of every task as it stands: mine is learned from, gate decides, sealed is for reports",
+        """SELECT s.task_id, s."set", s.split, s.grp, s.family, s.domain, s.task_hash, s.time
+           FROM split_tasks s WHERE s.id = (SELECT max(id) FROM split_tasks WHERE task_id = s.task_id)""",
+    ),
+    "v_trials": (
+        "every candidate ever registered, with what its trial came to; verdict is null while it goes on",
+        """SELECT c.id, c.time, c.k, c.domain, c.model, c.base, c.candidate, c.metric, c.discoveries, c.alpha, c.weight,
+                  c.threshold, c.delta, c.families, c.fixed, e.verdict, e.reason, e.pairs, e.gains, e.losses, e.ties,
+                  e.inconclusive, e.evidence, e.futility, e.calls, e.time AS ended, e.activation_id, c.settings,
+                  (SELECT count(*) FROM candidate_tasks t WHERE t.candidate_id = c.id) AS tasks, c.note
+           FROM candidates c LEFT JOIN trial_ends e ON e.candidate_id = c.id""",
+    ),
     "v_days": (
         "attempts, passes, tokens and seconds by day, agent and model",
         f"""SELECT substr(a.time, 1, 10) AS day, a.agent, a.model, count(*) AS attempts,
