@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import exp, fsum, lgamma, log, prod, sqrt
+from math import exp, lgamma, log, prod, sqrt
 
 from metaagent.statistics import Z95
 
@@ -21,7 +21,7 @@ LAMBDAS = (0.1, 0.2, 0.3, 0.45, 0.6, 0.75, 0.9)
 """The bets that E averages: small ones for weak effects in many pairs, large ones for strong effects in few."""
 ALPHA = 0.05
 WEIGHT_SUM = 2.10975
-"""The sum over k >= 1 of 1 / ((k + 1) ln^2 (k + 1)) is 2.109743: with this constant the weights add up to less than 1."""
+"""The sum over k >= 1 of 1 / ((k + 1) ln^2 (k + 1)) is 2.109743: with this constant all weights add up to under 1."""
 DELTA = 0.10
 """The mean difference that futility is about: a smaller gain may be missed."""
 FUTILE = 10.0
@@ -36,24 +36,36 @@ LARGEST = 1e300
 
 def evidence(gains: int, losses: int) -> float:
     """E(g, l) of discordant pairs."""
-    return _mean_of_products([[(1 + bet, gains), (1 - bet, losses)] for bet in LAMBDAS])
+    try:
+        return _mean([(1 + bet) ** gains * (1 - bet) ** losses for bet in LAMBDAS])
+    except OverflowError:
+        return LARGEST
 
 
 def evidence_of(differences: Iterable[float]) -> float:
     """E of pairs by their differences; ``evidence`` is the special case of ones, minus ones and zeros."""
-    values = [value for value in differences if value]
-    return _mean_of_products([[(1 + bet * value, 1) for value in values] for bet in LAMBDAS])
+    return _mean(_wealth(differences))
 
 
 def futility(differences: Iterable[float], delta: float = DELTA) -> float:
     """F: evidence against a mean gain of ``delta`` or more. All pairs count, those without a difference too."""
-    values = list(differences)
-    return _mean_of_products([[(1 + bet * (delta - value), 1) for value in values] for bet in LAMBDAS])
+    return _mean(_wealth(delta - value for value in differences))
 
 
-def _mean_of_products(factors: Sequence[Sequence[tuple[float, int]]]) -> float:
+def _wealth(differences: Iterable[float]) -> list[float]:
+    """What each bet has made of its stake."""
+    values = [value for value in differences if value]
+    return [prod([1 + bet * value for value in values]) for bet in LAMBDAS]
+
+
+def _mean(wealth: Sequence[float]) -> float:
+    return min(sum(wealth) / len(wealth), LARGEST)
+
+
+def _with_gains(wealth: Sequence[float], more: int) -> float:
+    """E after that many gains without a loss."""
     try:
-        return min(fsum(prod(base**power for base, power in row) for row in factors) / len(factors), LARGEST)
+        return _mean([stake * (1 + bet) ** more for stake, bet in zip(wealth, LAMBDAS, strict=True)])
     except OverflowError:
         return LARGEST
 
@@ -70,8 +82,12 @@ def threshold(k: int, discoveries: int, alpha: float = ALPHA) -> float:
 
 def wins_needed(gains: int, losses: int, wanted: float) -> int:
     """How many more gains without a loss bring E(g, l) to ``wanted``."""
+    return _wins_needed(_wealth([1.0] * gains + [-1.0] * losses), wanted)
+
+
+def _wins_needed(wealth: Sequence[float], wanted: float) -> int:
     more = 0
-    while evidence(gains + more, losses) < wanted:
+    while _with_gains(wealth, more) < wanted:
         more += 1
     return more
 
@@ -157,8 +173,18 @@ class Standing:
     reason: str = ""
 
 
+def decide(pairs: Sequence[Pair], terms: Terms, looked: int = 0) -> Standing:
+    """The first verdict on the pairs of a trial in their registered order, looking after each from ``looked`` on; else
+    where it stands after all of them. It does not depend on which pairs came in first."""
+    for count in range(looked, len(pairs)):
+        found = standing(pairs[:count], terms)
+        if found.verdict is not None:
+            return found
+    return standing(pairs, terms)
+
+
 def standing(pairs: Sequence[Pair], terms: Terms) -> Standing:
-    """The verdict on the first pairs of a trial in their registered order, or that it goes on."""
+    """Where a trial stands after these pairs, the first of its registered order: its verdict, or that it goes on."""
     differences = [pair.difference for pair in pairs if pair.difference is not None]
     gains, losses = sum(pair.gain for pair in pairs), sum(pair.loss for pair in pairs)
     value = _evidence(pairs, terms)
@@ -172,7 +198,7 @@ def standing(pairs: Sequence[Pair], terms: Terms) -> Standing:
         evidence=value,
         threshold=terms.threshold,
         futility=futility(differences, terms.delta),
-        wins_needed=_wins_left(differences, terms.threshold),
+        wins_needed=_wins_needed(_wealth(differences), terms.threshold),
         forgetting=forgetting(pairs),
         verdict=verdict,
         reason=reason,
@@ -185,13 +211,6 @@ def _evidence(pairs: Sequence[Pair], terms: Terms) -> float:
     return evidence_of(pair.difference for pair in pairs if pair.difference is not None)
 
 
-def _wins_left(differences: Sequence[float], wanted: float) -> int:
-    more = 0
-    while evidence_of([*differences, *[1.0] * more]) < wanted:
-        more += 1
-    return more
-
-
 def _verdict(pairs: Sequence[Pair], terms: Terms, value: float, differences: Sequence[float]) -> tuple[str | None, str]:
     harmed = harmed_families(pairs, terms.families)
     if harmed:
@@ -201,10 +220,11 @@ def _verdict(pairs: Sequence[Pair], terms: Terms, value: float, differences: Seq
         return _guarded(pairs, terms, left)
     if futility(differences, terms.delta) >= FUTILE:
         return "reject", f"a gain of {100 * terms.delta:.0f} points or more is ruled out (F >= {FUTILE:.0f})"
-    if evidence_of([*differences, *[1.0] * left]) >= terms.threshold:
+    missing = _wins_needed(_wealth(differences), terms.threshold)
+    if missing <= left:
         return None, ""
     broken = len(pairs) - len(differences)
-    if broken and evidence_of([*differences, *[1.0] * (left + broken)]) >= terms.threshold:
+    if missing <= left + broken:
         return "inconclusive", f"{broken} pairs were lost to the infrastructure: too few are left to decide"
     if sum(differences) > 0 or not pairs:
         return "inconclusive", "not shown better: E cannot reach the threshold with the pairs that are left"
@@ -267,8 +287,8 @@ def net_interval(lost: int, regained: int, n: int) -> tuple[float, float]:
 
 
 def power(pairs: int, gains: float, losses: float, wanted: float) -> float:
-    """The exact chance that E reaches ``wanted`` within that many pairs, each a gain or a loss with these shares, looked
-    at after every pair. Pairs without a difference change nothing, so the walk is over discordant pairs alone."""
+    """The exact chance that E reaches ``wanted`` within that many pairs, looking after every pair, where each is a gain
+    or a loss with these shares. Pairs without a difference change nothing: the walk is over discordant ones alone."""
     discordant = gains + losses
     if not discordant or pairs < 1:
         return 0.0

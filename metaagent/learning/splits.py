@@ -69,9 +69,8 @@ def assign(
     known_groups: Mapping[str, Split] | None = None,
     known_tasks: Mapping[str, Split] | None = None,
 ) -> dict[str, Split]:
-    """The split of every task. Independent of the order of ``members``. ``known_*`` is what was assigned before: a group
-    keeps its split; a new group that holds a known task goes where that task was, to the most exposed place of several.
-    """
+    """The split of every task; the order of ``members`` does not matter. ``known_*``: what was assigned before. A group
+    keeps its split; a new group with a known task goes where that task was, to the most exposed place of several."""
     groups, tasks = dict(known_groups or {}), known_tasks or {}
     by_group: dict[str, list[Member]] = {}
     for one in members:

@@ -7,6 +7,7 @@ import json
 
 from metaagent.ledger.database import Ledger
 from metaagent.ledger.mask import mask
+from metaagent.ledger.writer import Statement
 from metaagent.records import Reply
 
 _PUT = "INSERT OR REPLACE INTO reply_cache VALUES (?, ?, ?)"
@@ -26,11 +27,17 @@ class LedgerReplyCache:
 
     def put(self, key: str, reply: Reply) -> None:
         """Does not wait: a reply that is lost is asked for again."""
-        if mask(reply.text) != reply.text:
-            return
-        fields = {name: getattr(reply, name) for name in Reply.__slots__}
-        body = json.dumps(fields, separators=(",", ":"))
-        self._ledger.post([(_PUT, (key, self._ledger.now(), body))])
+        batch = put_batch(key, reply, self._ledger.now())
+        if batch:
+            self._ledger.post(batch)
+
+
+def put_batch(key: str, reply: Reply, now: str) -> list[Statement]:
+    """A reply to keep; nothing for one that holds what looks like a credential."""
+    if mask(reply.text) != reply.text:
+        return []
+    fields = {name: getattr(reply, name) for name in Reply.__slots__}
+    return [(_PUT, (key, now, json.dumps(fields, separators=(",", ":"))))]
 
 
 def clear(ledger: Ledger) -> None:

@@ -1,0 +1,35 @@
+"""The splits of a workspace's tasks, made where they are missing: the pure rule (splits.py) over the ledger's facts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+
+from metaagent.learning.splits import Member, Split, assign, member
+from metaagent.ledger import splits as stored
+from metaagent.ledger.database import Ledger
+from metaagent.records import Task
+
+
+def divide(ledger: Ledger, tasks: Iterable[Task], salt: str | None = None) -> dict[str, Split]:
+    """The split of each task. Sets are split apart, tasks outside of any together; ``salt`` is for sets that are split
+    now for the first time (None: a random one)."""
+    by_set: dict[str, list[Task]] = {}
+    for task in tasks:
+        by_set.setdefault(task.set or "", []).append(task)
+    for name, inside in by_set.items():
+        members = [member(task) for task in inside]
+        entries = [
+            stored.Entry(task.id, task.hash, one.group, one.family, task.domain)
+            for task, one in zip(inside, members, strict=True)
+        ]
+        stored.divide(ledger, name, entries, partial(_deal, members), salt)
+    found = stored.current(ledger)
+    return {task.id: Split(found[task.id]["split"]) for inside in by_set.values() for task in inside}
+
+
+def _deal(members: Sequence[Member], known: stored.Known) -> Mapping[str, str]:
+    groups = {group: Split(split) for group, split in known.groups.items()}
+    before = {task_id: Split(split) for task_id, split in known.tasks.items()}
+    gone = {task_id: split for task_id, split in before.items() if split is Split.RETIRED}
+    return {**assign(members, known.salt, groups, before), **gone}

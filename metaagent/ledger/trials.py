@@ -1,0 +1,244 @@
+"""Trials: candidates as they were registered, their tasks, their pairs as they came, and how each ended. Facts."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from metaagent.errors import UsageError
+from metaagent.ledger.database import Ledger, Row
+from metaagent.ledger.ulid import new_ulid
+from metaagent.records import Protocol
+
+_CANDIDATE = f"INSERT INTO candidates VALUES ({', '.join('?' * 18)})"
+_TASK = "INSERT INTO candidate_tasks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_PAIR = "INSERT OR IGNORE INTO pairs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_END = "INSERT OR IGNORE INTO trial_ends VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_ACTIVATE = "INSERT INTO activations VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_EVIDENCE = "INSERT INTO evidence VALUES (?, ?, ?, ?, ?)"
+_IN_FORCE = "SELECT hash FROM v_active_protocols WHERE domain = ? AND model = ?"
+
+
+@dataclass(frozen=True, slots=True)
+class TrialTask:
+    """One gate task of a trial, in its place."""
+
+    task_id: str
+    task_hash: str
+    family: str
+    fixed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PairRow:
+    """One pair as it is stored; ``difference`` is None where the infrastructure broke an arm."""
+
+    number: int
+    task_id: str
+    task_hash: str
+    control_attempt: str
+    candidate_attempt: str
+    control_outcome: str
+    candidate_outcome: str
+    control_score: float
+    candidate_score: float
+    difference: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How a trial ended: its verdict with the integers that it follows from."""
+
+    verdict: str
+    reason: str
+    pairs: int
+    gains: int
+    losses: int
+    ties: int
+    inconclusive: int
+    evidence: float
+    futility: float
+    calls: int
+
+
+def register(
+    ledger: Ledger,
+    base: Protocol,
+    candidate: Protocol,
+    tasks: Sequence[TrialTask],
+    bar: Callable[[int, int], tuple[float, float]],
+    *,
+    metric: str,
+    alpha: float,
+    delta: float,
+    families: int,
+    settings: Mapping[str, Any],
+    note: str = "",
+) -> str:
+    """Gives the candidate its number k and commits all that it will be decided by; ``bar`` gives the weight and the
+    threshold for (k, promotions so far). The registration's id."""
+    identity = new_ulid()
+
+    def run(cursor: sqlite3.Cursor) -> str:
+        k = int(cursor.execute("SELECT coalesce(max(k), 0) + 1 FROM candidates").fetchone()[0])
+        won = int(cursor.execute("SELECT count(*) FROM trial_ends WHERE verdict = 'promote'").fetchone()[0])
+        weight, wanted = bar(k, won)
+        head = (identity, ledger.now(), ledger.run_id, k, candidate.domain, candidate.model)
+        terms = (metric, won, alpha, weight, wanted, delta, families, sum(task.fixed for task in tasks))
+        tail = (json.dumps(dict(settings), sort_keys=True), note)
+        cursor.execute(_CANDIDATE, (*head, base.hash, candidate.hash, *terms, *tail))
+        rows = [
+            (
+                new_ulid(),
+                ledger.now(),
+                ledger.run_id,
+                identity,
+                at,
+                one.task_id,
+                one.task_hash,
+                one.family,
+                one.fixed,
+            )
+            for at, one in enumerate(tasks, 1)
+        ]
+        cursor.executemany(_TASK, rows)
+        return identity
+
+    return str(ledger.write(run))
+
+
+def unfinished(ledger: Ledger, base: str, candidate: str, domain: str, model: str) -> Row | None:
+    """The trial of this candidate against this base that has no end yet."""
+    return ledger.one(
+        """SELECT * FROM v_trials WHERE base = ? AND candidate = ? AND domain = ? AND model = ? AND verdict IS NULL
+           ORDER BY k DESC LIMIT 1""",
+        (base, candidate, domain, model),
+    )
+
+
+def decided(ledger: Ledger, base: str, candidate: str, domain: str, model: str) -> Row | None:
+    """The last verdict on this candidate against this base."""
+    return ledger.one(
+        """SELECT * FROM v_trials WHERE base = ? AND candidate = ? AND domain = ? AND model = ? AND verdict IS NOT NULL
+           ORDER BY k DESC LIMIT 1""",
+        (base, candidate, domain, model),
+    )
+
+
+def find(ledger: Ledger, trial_id: str) -> Row | None:
+    return ledger.one("SELECT * FROM v_trials WHERE id = ?", (trial_id,))
+
+
+def history(ledger: Ledger) -> list[Row]:
+    """Every candidate ever registered, by its number."""
+    return ledger.query("SELECT * FROM v_trials ORDER BY k")
+
+
+def tasks_of(ledger: Ledger, trial_id: str) -> list[Row]:
+    return ledger.query("SELECT * FROM candidate_tasks WHERE candidate_id = ? ORDER BY number", (trial_id,))
+
+
+def pairs_of(ledger: Ledger, trial_id: str) -> list[Row]:
+    """The pairs so far with family and ``fixed``, by their number: the order is the registered one."""
+    return ledger.query(
+        """SELECT p.*, t.family, t.fixed FROM pairs p
+           JOIN candidate_tasks t ON t.candidate_id = p.candidate_id AND t.number = p.number
+           WHERE p.candidate_id = ? ORDER BY p.number""",
+        (trial_id,),
+    )
+
+
+def pair_batch(ledger: Ledger, trial_id: str, pair: PairRow) -> list[tuple[str, Any]]:
+    row = (
+        *(new_ulid(), ledger.now(), ledger.run_id, trial_id, pair.number, pair.task_id, pair.task_hash),
+        *(pair.control_attempt, pair.candidate_attempt, pair.control_outcome, pair.candidate_outcome),
+        *(pair.control_score, pair.candidate_score, pair.difference),
+    )
+    return [(_PAIR, row)]
+
+
+def end(ledger: Ledger, trial_id: str, ended: End) -> None:
+    """A verdict that changes nothing; the first end of a trial stands."""
+    ledger.write([(_END, _end_row(ledger, trial_id, ended, None))])
+
+
+def promote(ledger: Ledger, trial_id: str, candidate: Protocol, base: Protocol, ended: End, why: str) -> str:
+    """The verdict, the activation and what it rests on, in one transaction; the activation's id. Raises UsageError, and
+    writes nothing, where the control is no longer what is in force."""
+    activation = new_ulid()
+
+    def run(cursor: sqlite3.Cursor) -> str:
+        known = cursor.execute("SELECT activation_id FROM trial_ends WHERE candidate_id = ?", (trial_id,)).fetchone()
+        if known:
+            return str(known[0])
+        _expect_in_force(cursor, candidate, base)
+        head = (activation, ledger.now(), ledger.run_id, candidate.domain, candidate.model)
+        cursor.execute(_ACTIVATE, (*head, candidate.hash, "promote", why))
+        cursor.execute(_END, _end_row(ledger, trial_id, ended, activation))
+        attempts = cursor.execute(
+            """SELECT control_attempt FROM pairs WHERE candidate_id = ?1
+               UNION SELECT candidate_attempt FROM pairs WHERE candidate_id = ?1""",
+            (trial_id,),
+        ).fetchall()
+        rows = [(new_ulid(), ledger.now(), ledger.run_id, activation, row[0]) for row in attempts]
+        cursor.executemany(_EVIDENCE, rows)
+        return activation
+
+    return str(ledger.write(run))
+
+
+def _expect_in_force(cursor: sqlite3.Cursor, candidate: Protocol, base: Protocol) -> None:
+    """The nearest activation at the domain or above it is the base; none at all is version 0."""
+    place = candidate.domain
+    found = cursor.execute(_IN_FORCE, (place, candidate.model)).fetchone()
+    while found is None and place:
+        place = place.rpartition(".")[0]
+        found = cursor.execute(_IN_FORCE, (place, candidate.model)).fetchone()
+    if (found[0] != base.hash) if found else base.remedies:
+        raise UsageError("the protocol in force changed while the trial ran", mend="metaagent learn test")
+
+
+def _end_row(ledger: Ledger, trial_id: str, ended: End, activation: str | None) -> tuple[Any, ...]:
+    return (
+        *(new_ulid(), ledger.now(), ledger.run_id, trial_id, ended.verdict, ended.reason, ended.pairs, ended.gains),
+        *(ended.losses, ended.ties, ended.inconclusive, ended.evidence, ended.futility, ended.calls, activation),
+    )
+
+
+def fixed(ledger: Ledger, domain: str, model: str) -> frozenset[tuple[str, str]]:
+    """(task, content) of every gate task that a promotion in this domain, above or below it, mended."""
+    rows = ledger.query(
+        """SELECT DISTINCT p.task_id, p.task_hash, c.domain FROM pairs p JOIN candidates c ON c.id = p.candidate_id
+           JOIN trial_ends e ON e.candidate_id = c.id
+           WHERE e.verdict = 'promote' AND p.number <= e.pairs AND c.model = ? AND p.control_outcome = 'fail'
+             AND p.candidate_outcome = 'pass'""",
+        (model,),
+    )
+    return frozenset((row[0], row[1]) for row in rows if _related(row[2], domain))
+
+
+def _related(one: str, other: str) -> bool:
+    return one == other or f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.") or not (one and other)
+
+
+def times_decided(ledger: Ledger, task_ids: Iterable[str]) -> int:
+    """How many candidates the most used of these gate tasks has had a say in."""
+    row = ledger.one(
+        """SELECT max(n) FROM (SELECT count(DISTINCT p.candidate_id) AS n FROM pairs p
+           JOIN trial_ends e ON e.candidate_id = p.candidate_id
+           WHERE p.task_id IN (SELECT value FROM json_each(?)) GROUP BY p.task_id)""",
+        (json.dumps(sorted(task_ids)),),
+    )
+    return int(row[0] or 0) if row else 0
+
+
+def next_number(ledger: Ledger) -> tuple[int, int]:
+    """The k that the next candidate would get, and the promotions so far."""
+    row = ledger.one(
+        """SELECT (SELECT coalesce(max(k), 0) + 1 FROM candidates),
+                  (SELECT count(*) FROM trial_ends WHERE verdict = 'promote')"""
+    )
+    return (int(row[0]), int(row[1])) if row else (1, 0)
