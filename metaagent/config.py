@@ -152,6 +152,12 @@ class BoardConfig(_Section):
     editor_wait_seconds: float = Field(10, ge=0)
 
 
+class LearningConfig(_Section):
+    """``salt`` makes the splits of sets that are split for the first time repeatable; unset: a random one for each."""
+
+    salt: str | None = None
+
+
 class Config(_Section):
     backend: BackendName = "auto"
     default_model: str = DEFAULT_MODEL
@@ -165,6 +171,7 @@ class Config(_Section):
     deadlines: Deadlines = Deadlines()
     ledger: LedgerConfig = LedgerConfig()
     board: BoardConfig = BoardConfig()
+    learning: LearningConfig = LearningConfig()
     cache: bool = True
 
     def model(self, name: str) -> ModelConfig:

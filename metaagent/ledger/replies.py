@@ -14,12 +14,15 @@ _PUT = "INSERT OR REPLACE INTO reply_cache VALUES (?, ?, ?)"
 
 
 class LedgerReplyCache:
-    def __init__(self, ledger: Ledger) -> None:
+    """``since``: replies that were stored before that time (as the ledger writes it) are not known."""
+
+    def __init__(self, ledger: Ledger, since: str = "") -> None:
         self._ledger = ledger
+        self._since = since
 
     def get(self, key: str) -> Reply | None:
         """As it was stored, marked as cached and with no calls: time and tokens are those of the first time."""
-        row = self._ledger.one("SELECT reply FROM reply_cache WHERE key = ?", (key,))
+        row = self._ledger.one("SELECT reply FROM reply_cache WHERE key = ? AND time >= ?", (key, self._since))
         if row is None:
             return None
         fields = json.loads(row[0])
@@ -38,6 +41,11 @@ def put_batch(key: str, reply: Reply, now: str) -> list[Statement]:
         return []
     fields = {name: getattr(reply, name) for name in Reply.__slots__}
     return [(_PUT, (key, now, json.dumps(fields, separators=(",", ":"))))]
+
+
+def forget(ledger: Ledger, prefix: str) -> None:
+    """Removes the replies whose key begins like that."""
+    ledger.write([("DELETE FROM reply_cache WHERE key >= ? AND key < ?", (prefix, prefix + "\x7f"))])
 
 
 def clear(ledger: Ledger) -> None:

@@ -242,3 +242,34 @@ def next_number(ledger: Ledger) -> tuple[int, int]:
                   (SELECT count(*) FROM trial_ends WHERE verdict = 'promote')"""
     )
     return (int(row[0]), int(row[1])) if row else (1, 0)
+
+
+def open_trials(ledger: Ledger, domain: str, model: str) -> list[Row]:
+    """The trials in this domain that have no end yet."""
+    return ledger.query("SELECT * FROM v_trials WHERE domain = ? AND model = ? AND verdict IS NULL", (domain, model))
+
+
+def put_flips(ledger: Ledger, key: str, model: str, protocol: str, tasks: int, flips: int, changed: int) -> None:
+    """What an A/A trial found: how many of ``tasks`` had another outcome, and how many another reply."""
+    row = (new_ulid(), ledger.now(), ledger.run_id, key, model, protocol, tasks, flips, changed)
+    ledger.write([("INSERT INTO flips VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)])
+
+
+def flips(ledger: Ledger, key: str) -> tuple[int, int, int]:
+    """(tasks, flips, changed replies) of all A/A trials with this key."""
+    row = ledger.one(
+        """SELECT coalesce(sum(tasks), 0), coalesce(sum(flips), 0), coalesce(sum(changed), 0) FROM flips
+           WHERE key = ?""",
+        (key,),
+    )
+    return (int(row[0]), int(row[1]), int(row[2])) if row else (0, 0, 0)
+
+
+def seconds_per_call(ledger: Ledger, model: str) -> float | None:
+    """The mean wall seconds of the last 200 calls that this model really answered; None where there are none."""
+    row = ledger.one(
+        """SELECT avg(seconds) FROM (SELECT s.seconds FROM steps s JOIN attempts a ON a.id = s.attempt_id
+           WHERE a.model = ? AND s.kind = 'model' AND s.calls > 0 AND NOT s.cached ORDER BY s.id DESC LIMIT 200)""",
+        (model,),
+    )
+    return float(row[0]) if row and row[0] is not None else None

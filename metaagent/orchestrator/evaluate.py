@@ -6,23 +6,19 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 
 from metaagent.agents.roster import find_agent
-from metaagent.errors import MetaagentError, UsageError
+from metaagent.errors import MetaagentError
 from metaagent.inference.gateway import Gateway
 from metaagent.inference.select import open_backend
-from metaagent.ledger import attempts, protocols, replies, runs
-from metaagent.ledger.database import Ledger
-from metaagent.ledger.ulid import new_ulid
-from metaagent.ledger.writer import Statement
-from metaagent.orchestrator.attempt import Assignment, Hands, attempt
-from metaagent.orchestrator.crew import Crew, muster
+from metaagent.ledger import protocols, replies, runs
+from metaagent.orchestrator.crew import muster
 from metaagent.orchestrator.events import Notice, Observer, Planned, Started, result_of
-from metaagent.orchestrator.judging import Judge, judge_with
+from metaagent.orchestrator.judging import judge_with
+from metaagent.orchestrator.measure import Stand, agent_for, measure
 from metaagent.orchestrator.snapshot import default_limits
-from metaagent.records import Agent, Attempt, Limits, Protocol, Purpose, Step, Task
+from metaagent.records import Attempt, Protocol, Purpose, Task
 from metaagent.tasks.index import SpecIndex
 from metaagent.workspace import Workspace
 
@@ -47,16 +43,9 @@ class Measurement:
 class _Bench:
     """``protocol`` None: the one in force for each task's domain and model."""
 
-    workspace: Workspace
+    stand: Stand
     observe: Observer
-    ledger: Ledger
-    run_id: str
-    gateway: Gateway
-    crew: Crew
     protocol: Protocol | None
-    agent: str | None
-    retries: int
-    judge: Judge
     made: list[Attempt] = field(default_factory=list)
 
 
@@ -86,13 +75,14 @@ def evaluate(
         run_id = runs.start(ledger, "evaluate", [set_name, protocol or "active"])
         backend = open_backend(config, workspace.root, notice=lambda text: observe(Notice(text)))
 
-        async def measure() -> Measurement:
+        async def measured() -> Measurement:
             gateway = Gateway(backend, config.deadlines, replies.LedgerReplyCache(ledger) if config.cache else None)
             judge = judge_with(workspace, ledger, notice=lambda text: observe(Notice(text)))
-            bench = _Bench(workspace, observe, ledger, run_id, gateway, crew, chosen, only, retries, judge)
+            stand = Stand(workspace, ledger, run_id, gateway, crew, judge, Purpose.EVALUATE, only, retries)
+            bench = _Bench(stand, observe, chosen)
             return await _measure(bench, tasks, jobs or config.run.jobs or backend.slots)
 
-        return asyncio.run(measure())
+        return asyncio.run(measured())
 
 
 async def _measure(bench: _Bench, tasks: Sequence[Task], jobs: int) -> Measurement:
@@ -106,8 +96,8 @@ async def _measure(bench: _Bench, tasks: Sequence[Task], jobs: int) -> Measureme
         status = "failed"
         raise group.exceptions[0] from group
     finally:
-        runs.end(bench.ledger, bench.run_id, status, {"tasks": len(bench.made)})
-        await bench.gateway.close()
+        runs.end(bench.stand.ledger, bench.stand.run_id, status, {"tasks": len(bench.made)})
+        await bench.stand.gateway.close()
 
 
 async def _all(bench: _Bench, tasks: Iterable[Task], jobs: int) -> None:
@@ -124,51 +114,23 @@ async def _work(bench: _Bench, left: Iterator[Task]) -> None:
 
 
 async def _one(bench: _Bench, task: Task) -> None:
-    agent = _agent(bench, task)
-    protocol = bench.protocol or protocols.active(bench.ledger, task.domain, agent.model)
-    attempt_id, rows = new_ulid(), list[Statement]()
-
-    def keep(_attempt: str, step: Step) -> None:
-        rows.extend(attempts.step_batch(attempt_id, step, bench.run_id))
-
+    agent = agent_for(bench.stand, task)
+    protocol = bench.protocol or protocols.active(bench.stand.ledger, task.domain, agent.model)
     bench.observe(Started(task.id, task.title, agent.id))
-    assignment = Assignment(
-        id=attempt_id,
-        task=replace(task, limits=Limits(attempts=None)),
-        agent=agent,
-        role=bench.crew.roles[agent.role],
-        protocol=protocol,
-        settings=bench.workspace.config.model(agent.model),
-        purpose=Purpose.EVALUATE,
-        retries=bench.retries,
-    )
-    started = datetime.now(UTC)
-    made = await attempt(assignment, Hands(bench.gateway.chat, bench.judge, keep, lambda: datetime.now(UTC), new_ulid))
-    start = attempts.start_batch(
-        attempt_id, bench.run_id, task, agent, protocol.hash, Purpose.EVALUATE, 1, started, ledger=bench.ledger
-    )
-    end = attempts.end_batch(made, run_id=bench.run_id, backend=bench.gateway.backend.name)
-    await asyncio.wrap_future(bench.ledger.submit([*start, *rows, *end]))
+    made = await measure(bench.stand, task, agent, protocol)
     bench.made.append(made)
     bench.observe(result_of(task, made, None, made.reason, None))
-
-
-def _agent(bench: _Bench, task: Task) -> Agent:
-    agent = bench.crew.choose(replace(task, assignees=()), bench.agent)
-    if agent is None:
-        raise UsageError(f"no agent may do {task.id}", mend="metaagent agent list")
-    return agent
 
 
 def _measurement(bench: _Bench, seconds: float) -> Measurement:
     made = bench.made
     return Measurement(
-        run_id=bench.run_id,
+        run_id=bench.stand.run_id,
         tasks=len(made),
         passed=sum(one.outcome == "pass" for one in made),
         passed_first=sum(one.passed_first for one in made),
         seconds=seconds,
-        busy=bench.gateway.busy.seconds / seconds if seconds else 0.0,
+        busy=bench.stand.gateway.busy.seconds / seconds if seconds else 0.0,
         calls=sum(one.calls for one in made),
         tokens=sum(one.prompt_tokens + one.reply_tokens for one in made),
     )
