@@ -23,7 +23,9 @@ def command(
     protocol: Annotated[
         str | None, typer.Option(metavar="HASH|FILE", help="A stored protocol, or a JSON file; default: the proposed.")
     ] = None,
-    metric: Annotated[str, typer.Option(metavar="passed|score", help="What counts: tasks passed, or scores.")] = "passed",
+    metric: Annotated[
+        str, typer.Option(metavar="passed|score", help="What counts: tasks passed, or scores.")
+    ] = "passed",
     retries: Annotated[int, typer.Option(min=0, max=10, help="Further rungs after the first try, for both arms.")] = 0,
     agent: Annotated[
         str | None, typer.Option(metavar="AGENT", help="By this agent.", autocompletion=complete_agent)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from metaagent.cli.schemas_trials import TRIALS
 from metaagent.cli.shapes import COUNT, TEXT, TIME, TRUTH, Schema, listed, maybe, record
 
 FINGERPRINT = record(
@@ -34,4 +35,5 @@ ERROR = record(
 
 LEARN: list[Schema] = [
     listed(ERROR),
+    *TRIALS,
 ]

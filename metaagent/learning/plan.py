@@ -50,8 +50,8 @@ def plan(
     decided: int,
     said: Sequence[str] = (),
 ) -> Plan:
-    """``rungs`` is the most calls that one attempt may take; ``seconds_per_call`` the wall time of a call as it was with
-    ``jobs`` at once."""
+    """``rungs``: the most calls that one attempt may take; ``seconds_per_call``: a call's wall time with ``jobs`` at
+    once."""
     per_pair = rungs * (1 if one_call else 2)
     calls = terms.pairs * per_pair
     statements = list(said)

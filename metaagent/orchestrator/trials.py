@@ -49,7 +49,7 @@ class TrialOptions:
 
 @dataclass(frozen=True, slots=True)
 class TrialResult:
-    """``id`` and ``k`` are None where nothing was registered, ``activation`` where nothing was promoted. ``before``: the
+    """``id`` and ``k``: None where nothing was registered; ``activation``: where nothing was promoted. ``before``: the
     verdict stood already. ``calls`` are those of this run."""
 
     verdict: str

@@ -1,0 +1,90 @@
+"""The shapes of ``learn test``, ``plan``, ``history``, ``aa`` and of ``protocol`` with --json."""
+
+from __future__ import annotations
+
+from metaagent.cli.shapes import ANYTHING, COUNT, NUMBER, TEXT, TIME, TRUTH, Schema, listed, mapped, maybe, record
+
+VERDICT: Schema = {"enum": ["promote", "reject", "inconclusive"]}
+FORGETTING = record(tasks=COUNT, lost=COUNT, regained=COUNT, low=NUMBER, high=NUMBER, net=NUMBER)
+
+TRIAL = record(
+    "learn test; id and k are null where nothing was registered",
+    id=maybe(TEXT),
+    k=maybe(COUNT),
+    verdict=VERDICT,
+    reason=TEXT,
+    domain=TEXT,
+    model=TEXT,
+    base=TEXT,
+    candidate=TEXT,
+    metric=TEXT,
+    tasks=COUNT,
+    pairs=COUNT,
+    gains=COUNT,
+    losses=COUNT,
+    ties=COUNT,
+    inconclusive=COUNT,
+    discoveries=COUNT,
+    alpha=NUMBER,
+    evidence=NUMBER,
+    threshold=NUMBER,
+    futility=NUMBER,
+    forgetting=FORGETTING,
+    calls=COUNT,
+    activation=maybe(TEXT),
+    before=TRUTH,
+)
+CANDIDATE = record(
+    "learn history; what a trial came to is null while it is open",
+    id=TEXT,
+    time=TIME,
+    k=COUNT,
+    domain=TEXT,
+    model=TEXT,
+    base=TEXT,
+    candidate=TEXT,
+    metric=TEXT,
+    discoveries=COUNT,
+    alpha=NUMBER,
+    weight=NUMBER,
+    threshold=NUMBER,
+    delta=NUMBER,
+    families=COUNT,
+    fixed=COUNT,
+    verdict=maybe(VERDICT),
+    reason=maybe(TEXT),
+    pairs=maybe(COUNT),
+    gains=maybe(COUNT),
+    losses=maybe(COUNT),
+    ties=maybe(COUNT),
+    inconclusive=maybe(COUNT),
+    evidence=maybe(NUMBER),
+    futility=maybe(NUMBER),
+    calls=maybe(COUNT),
+    ended=maybe(TIME),
+    activation=maybe(TEXT),
+    settings=mapped(ANYTHING),
+    tasks=COUNT,
+    note=TEXT,
+)
+PLAN = record(
+    "learn plan; seconds are null where this model has not answered yet",
+    candidate=TEXT,
+    domain=TEXT,
+    model=TEXT,
+    k=COUNT,
+    discoveries=COUNT,
+    alpha=NUMBER,
+    threshold=NUMBER,
+    wins_needed=COUNT,
+    pairs=COUNT,
+    calls_per_pair=COUNT,
+    calls=COUNT,
+    seconds_per_call=maybe(NUMBER),
+    seconds=maybe(NUMBER),
+    chances=listed(record(gains=NUMBER, losses=NUMBER, power=NUMBER)),
+    decided=COUNT,
+    said=listed(TEXT),
+)
+
+TRIALS: list[Schema] = [listed(TRIAL), listed(PLAN), listed(CANDIDATE)]
