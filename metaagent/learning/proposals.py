@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from metaagent.records import ErrorEvent, Outcome, Remedy, Task, Verdict
+from metaagent.sandbox.base import Sandbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +49,14 @@ Judge = Callable[[Sequence[tuple[Task, str]]], list[Judged]]
 @dataclass(frozen=True, slots=True)
 class Bench:
     """What a proposer works with. ``root`` is the workspace (fixtures); ``seed`` makes folds repeatable; ``seconds`` is
-    about how long it may search."""
+    about how long it may search. ``sandbox`` is where searches run many candidates at once; without one, a proposer
+    chooses the strongest there is."""
 
     root: Path
     judge: Judge
     seed: int = 0
     seconds: float = 120.0
+    sandbox: Sandbox | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,11 @@ ENTRY_POINTS = "metaagent.fixers"
 
 BUILT_IN: dict[str, str] = {
     "json.repair": "metaagent.remedies.json_repair:fix",
+    "sql.columns": "metaagent.remedies.sql_columns:fix",
     "sql.dialect": "metaagent.remedies.sql_dialect:fix",
+    "sql.joins": "metaagent.remedies.sql_joins:fix",
     "sql.statement": "metaagent.remedies.sql_statement:fix",
+    "sql.views": "metaagent.remedies.sql_views:fix",
     "text.fence": "metaagent.remedies.text_fence:fix",
     "python.imports": "metaagent.remedies.python_imports:fix",
     "python.indentation": "metaagent.remedies.python_indentation:fix",
@@ -39,6 +42,8 @@ BUILT_IN: dict[str, str] = {
 SHIPPED: dict[str, str] = {
     "sql.statement": "the one SELECT of a reply, without fences, prose and further statements",
     "sql.dialect": "functions and forms of other databases, said in SQLite",
+    "sql.joins": "a column that its table has not, from the table that has it, joined along the foreign keys",
+    "sql.columns": "the names and the order of columns that the question's own text asks for",
     "python.trailing": "prose around the code, prints, asserts and tests after the function go",
     "python.indentation": "code whose indentation alone is broken gets one that parses",
     "python.name": "the function gets the name that the task's text states",
