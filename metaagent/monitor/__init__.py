@@ -1,0 +1,1 @@
+"""Reports of how well the work and the learning go, for people."""

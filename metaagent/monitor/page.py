@@ -1,0 +1,162 @@
+"""One self-contained page: no script, no network, charts as inline SVG. Pure: a report in, HTML out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from metaagent.learning.report import Arm, Compared, Interval
+from metaagent.learning.verdict import Decision, Verdict
+
+STYLE = """
+:root { color-scheme: light dark; --ink: #1d2733; --soft: #5b6775; --line: #d8dee6; --paper: #fff; --bar: #2f6fb2;
+  --good: #1d7f4e; --bad: #b3352b; --open: #8a6d00; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e6eaf0; --soft: #9aa7b5; --line: #3a4653; --paper: #161c23;
+  --bar: #6aa7e8; --good: #5cc48d; --bad: #ef8177; --open: #e0bd4a; } }
+body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 62rem;
+  margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.5rem; margin: 0; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
+p { margin: .4rem 0; } .soft { color: var(--soft); } .go { color: var(--good); } .no-go { color: var(--bad); }
+.not { color: var(--open); } .verdict { font-size: 1.3rem; font-weight: 600; margin: .8rem 0 .2rem; }
+.wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }
+th { font-weight: 600; color: var(--soft); font-size: .85rem; } td.n, th.n { text-align: right; white-space: nowrap; }
+svg { display: block; max-width: 100%; height: auto; } svg text { font: 13px system-ui, sans-serif; fill: var(--ink); }
+svg .axis { stroke: var(--line); } svg .bar { fill: var(--bar); } svg .whisker { stroke: var(--ink); stroke-width: 1.5; }
+svg .tick { fill: var(--soft); font-size: 11px; }
+"""
+_META = '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+_CLASSES = {Verdict.GO: "go", Verdict.NO_GO: "no-go", Verdict.NOT_ENOUGH: "not"}
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table: the columns that hold numbers are named in ``numbers``."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[object, ...], ...]
+    numbers: frozenset[str] = frozenset()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a page shows. ``grids`` follow the charts in order."""
+
+    title: str
+    made: str
+    decision: Decision
+    arms: tuple[Arm, ...]
+    compared: tuple[Compared, ...]
+    grids: tuple[Grid, ...] = ()
+
+
+def page(report: Report) -> str:
+    """A whole HTML document."""
+    parts = [
+        f"<h1>{escape(report.title)}</h1>",
+        f'<p class="soft">made {escape(report.made)}; sealed tasks are those that learning never saw</p>',
+        _decision(report.decision),
+        *_arms(report.arms),
+        *_comparisons(report.compared),
+        *(_grid(grid) for grid in report.grids),
+    ]
+    head = f"{_META}<title>{escape(report.title)}</title><style>{STYLE}</style>"
+    body = "\n".join(parts)
+    return f'<!doctype html>\n<html lang="en">\n<head>{head}</head>\n<body>\n{body}\n</body>\n</html>\n'
+
+
+def _decision(decision: Decision) -> str:
+    marks = {True: "holds", False: "does not hold", None: "not measurable yet"}
+    classes = {True: "go", False: "no-go", None: "not"}
+    rows = "".join(
+        f"<tr><td>{escape(rule.rule)}</td><td>{escape(rule.measured)}</td>"
+        f'<td class="{classes[rule.holds]}">{marks[rule.holds]}</td></tr>'
+        for rule in decision.rules
+    )
+    return (
+        f'<p class="verdict {_CLASSES[decision.verdict]}">{escape(decision.verdict)}</p><p>{escape(decision.why)}</p>'
+        f'<h2>Go or no-go, rule by rule</h2><div class="wide"><table><tr><th>rule</th><th>measured</th><th></th></tr>'
+        f"{rows}</table></div>"
+    )
+
+
+def _arms(arms: Sequence[Arm]) -> Iterable[str]:
+    if not arms:
+        yield "<h2>Failed sealed tasks</h2><p>Nothing is measured on sealed tasks yet.</p>"
+        return
+    bars = [
+        (arm.name, arm.failed.share or 0.0, arm.failed.low, arm.failed.high, f"{arm.failed.k} of {arm.n}")
+        for arm in arms
+    ]
+    yield "<h2>Failed sealed tasks, with 95% intervals</h2>" + bar_chart(bars, "share of sealed tasks that failed")
+    columns = ("arm", "tasks", "failed", "wrong units", "calls/task", "tokens/task", "seconds/task")
+    rows = tuple(
+        (
+            *(arm.name, arm.n, arm.failed.k, f"{arm.error_rate:.1%}", f"{arm.calls_per_task:.2f}"),
+            *(f"{arm.tokens_per_task:.0f}", f"{arm.seconds_per_task:.1f}"),
+        )
+        for arm in arms
+    )
+    yield _grid(Grid("", columns, rows, frozenset(columns[1:])))
+
+
+def _comparisons(compared: Sequence[Compared]) -> Iterable[str]:
+    if not compared:
+        return
+    columns = ("arm", "tasks", "gains", "losses", "fewer failed tasks", "fewer wrong units", "right ones broken")
+    rows = tuple(
+        (
+            *(one.name, one.n, one.gains, one.losses, interval(one.fewer_failed), interval(one.fewer_errors)),
+            "-" if one.broken is None else f"{one.broken:.1%}",
+        )
+        for one in compared
+    )
+    yield _grid(Grid("Against zero-shot, the same tasks", columns, rows, frozenset(columns[1:])))
+
+
+def interval(found: Interval) -> str:
+    """A relative change with its 95% interval."""
+    if found.value is None:
+        return "-"
+    if found.low is None or found.high is None:
+        return f"{found.value:.0%}"
+    return f"{found.value:.0%} ({found.low:.0%} to {found.high:.0%})"
+
+
+def _grid(grid: Grid) -> str:
+    def cell(tag: str, column: str, value: object) -> str:
+        kind = ' class="n"' if column in grid.numbers else ""
+        return f"<{tag}{kind}>{escape(str(value))}</{tag}>"
+
+    head = "".join(cell("th", column, column) for column in grid.columns)
+    rows = "".join(
+        "<tr>" + "".join(cell("td", *pair) for pair in zip(grid.columns, row, strict=True)) + "</tr>"
+        for row in grid.rows
+    )
+    title = f"<h2>{escape(grid.title)}</h2>" if grid.title else ""
+    note = f'<p class="soft">{escape(grid.note)}</p>' if grid.note else ""
+    return f'{title}{note}<div class="wide"><table><tr>{head}</tr>{rows}</table></div>'
+
+
+def bar_chart(bars: Sequence[tuple[str, float, float, float, str]], caption: str) -> str:
+    """Horizontal bars from 0 to 1: (name, value, low, high, note); the whisker is the interval."""
+    left, width, height, step = 190, 460, 22, 34
+    tall = step * len(bars) + 26
+    parts = [f'<svg viewBox="0 0 760 {tall}" role="img" aria-label="{escape(caption)}">']
+    for tick in (0.0, 0.25, 0.5, 0.75, 1.0):
+        x = left + tick * width
+        parts.append(f'<line class="axis" x1="{x:.1f}" y1="0" x2="{x:.1f}" y2="{tall - 20}"/>')
+        parts.append(f'<text class="tick" x="{x:.1f}" y="{tall - 6}" text-anchor="middle">{tick:.0%}</text>')
+    for number, (name, value, low, high, note) in enumerate(bars):
+        y, middle = number * step + 4, number * step + 4 + height / 2
+        parts.append(f'<text x="{left - 8}" y="{middle + 5:.1f}" text-anchor="end">{escape(name[:26])}</text>')
+        parts.append(f'<rect class="bar" x="{left}" y="{y}" width="{value * width:.1f}" height="{height}" rx="2"/>')
+        ends = (left + low * width, left + high * width)
+        parts.append(f'<line class="whisker" x1="{ends[0]:.1f}" y1="{middle}" x2="{ends[1]:.1f}" y2="{middle}"/>')
+        for x in ends:
+            parts.append(f'<line class="whisker" x1="{x:.1f}" y1="{middle - 5}" x2="{x:.1f}" y2="{middle + 5}"/>')
+        parts.append(f'<text x="{left + width + 12}" y="{middle + 5:.1f}">{value:.0%}, {escape(note)}</text>')
+    return "".join(parts) + "</svg>"

@@ -1,0 +1,62 @@
+"""The page: whole, harmless, and in need of nothing from outside."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+
+from metaagent.learning.report import Arm, Compared, Interval
+from metaagent.learning.verdict import Facts, decide
+from metaagent.monitor.page import Grid, Report, page
+from metaagent.statistics import wilson
+
+FACTS = Facts(60, 9, 6, 0.1, Interval(0.5, 0.3, 0.7), 20, None, "", 4.0)
+
+
+def made(**fields: object) -> str:
+    arm = Arm("v1 <b>", "h", 0, 20, wilson(5, 20), 0.2, 1.0, 400.0, 3.0, 0.0)
+    compared = Compared("v1 <b>", 20, 8, 1, Interval(0.5, 0.3, 0.7), Interval(None), None)
+    given = {
+        "arms": (arm,),
+        "compared": (compared,),
+        "grids": (Grid("P & Q", ("a", "n"), (("<x>", 3),), frozenset({"n"})),),
+    }
+    return page(Report("What <was> learned", "2026-11-27", decide(FACTS), **{**given, **fields}))  # type: ignore[arg-type]
+
+
+class Tags(HTMLParser):
+    """Every element is closed in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        if tag not in ("meta", "line", "rect"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_a_page_is_whole_and_says_the_verdict() -> None:
+    text = made()
+    tags = Tags()
+    tags.feed(text)
+    assert tags.open == []
+    assert '<p class="verdict go">go</p>' in text
+    assert "50% (30% to 70%)" in text and "5 of 20" in text
+
+
+def test_names_from_elsewhere_are_text_not_markup() -> None:
+    text = made()
+    assert "<was>" not in text and "<x>" not in text and "<b>" not in text
+    assert "P &amp; Q" in text
+
+
+def test_a_page_opens_without_a_network() -> None:
+    assert not re.search(r"https?:|//|<script|<link|@import|url\(", made().replace("<!doctype html>", ""))
+
+
+def test_nothing_measured_is_said() -> None:
+    assert "Nothing is measured on sealed tasks yet." in made(arms=(), compared=())
