@@ -22,8 +22,10 @@ p { margin: .4rem 0; } .soft { color: var(--soft); } .go { color: var(--good); }
 .wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }
 th { font-weight: 600; color: var(--soft); font-size: .85rem; } td.n, th.n { text-align: right; white-space: nowrap; }
-svg { display: block; max-width: 100%; height: auto; } svg text { font: 13px system-ui, sans-serif; fill: var(--ink); }
-svg .axis { stroke: var(--line); } svg .bar { fill: var(--bar); } svg .whisker { stroke: var(--ink); stroke-width: 1.5; }
+svg { display: block; max-width: 100%; height: auto; }
+svg text { font: 13px system-ui, sans-serif; fill: var(--ink); }
+svg .axis { stroke: var(--line); } svg .bar { fill: var(--bar); }
+svg .whisker { stroke: var(--ink); stroke-width: 1.5; }
 svg .tick { fill: var(--soft); font-size: 11px; }
 """
 _META = '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'

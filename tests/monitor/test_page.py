@@ -31,9 +31,12 @@ class Tags(HTMLParser):
         super().__init__()
         self.open: list[str] = []
 
-    def handle_starttag(self, tag: str, attrs: object) -> None:
-        if tag not in ("meta", "line", "rect"):
+    def handle_starttag(self, tag: str, attrs: object) -> None:  # noqa: ARG002 - the parser's signature
+        if tag != "meta":
             self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: object) -> None:
+        """A shape closes itself."""
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
