@@ -13,6 +13,7 @@ from metaagent.learning.proposals import Case, Judge, Proposal
 from metaagent.learning.proposers.strategies import asking_again
 from metaagent.learning.replay import Change, replayed
 from metaagent.records import Protocol, Remedy
+from metaagent.remedies.fixers import SHIPPED
 
 HARM = 3
 """A task that passed and is broken weighs as three that are mended."""
@@ -54,10 +55,10 @@ def fixer_bundle(
     for proposal in sorted(proposals, key=lambda one: -one.gain):
         if proposal.gain <= 0:
             continue
-        change = replayed(cases, [*(one.remedy for one in chosen), proposal.remedy], judge)
+        together = sorted([*chosen, proposal], key=lambda one: _stage(one.remedy))
+        change = replayed(cases, [one.remedy for one in together], judge)
         if _worth(change) > _worth(best):
-            chosen.append(proposal)
-            best = change
+            chosen, best = together, change
     if not chosen:
         return None
     return Candidate(
@@ -70,6 +71,12 @@ def fixer_bundle(
         gain=best.gain,
         exact=True,
     )
+
+
+def _stage(remedy: Remedy) -> int:
+    """Shipped fixers in their order, then what was learned, in the order in which it was chosen."""
+    names = list(SHIPPED)
+    return names.index(remedy.name) if remedy.name in SHIPPED else len(names)
 
 
 def _worth(change: Change) -> float:
@@ -109,7 +116,7 @@ def _candidate(base: Protocol, group: Sequence[Proposal]) -> Candidate:
     )
 
 
-def without_learned(remedies: Sequence[Remedy], shipped: Sequence[str]) -> tuple[Remedy, ...]:
+def without_learned(remedies: Sequence[Remedy]) -> tuple[Remedy, ...]:
     """The remedies less the fixers that were learned: those belong to the prompt that their replies came from, and are
     mined again where the prompt changes."""
-    return tuple(remedy for remedy in remedies if remedy.kind != "fixer" or remedy.name in shipped)
+    return tuple(remedy for remedy in remedies if remedy.kind != "fixer" or remedy.name in SHIPPED)

@@ -40,6 +40,8 @@ BUILT_IN: dict[str, str] = {
 """Name -> ``module:function``; imported when a protocol first names it."""
 
 SHIPPED: dict[str, str] = {
+    "text.fence": "the artifact alone, without the code fence and the prose around it",
+    "json.repair": "text that is nearly JSON, read as it was meant",
     "sql.statement": "the one SELECT of a reply, without fences, prose and further statements",
     "sql.dialect": "functions and forms of other databases, said in SQLite",
     "sql.joins": "a column that its table has not, from the table that has it, joined along the foreign keys",
@@ -49,7 +51,8 @@ SHIPPED: dict[str, str] = {
     "python.name": "the function gets the name that the task's text states",
     "python.imports": "a missing import of the standard library is added",
 }
-"""Those of ``BUILT_IN`` that work without settings, each with what it does in one line."""
+"""Those of ``BUILT_IN`` that work without settings, each with what it does in one line, in the order in which they are
+applied: learned fixers follow, and find the reply in its form."""
 
 
 @dataclass(frozen=True, slots=True)

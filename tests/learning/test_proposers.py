@@ -1,0 +1,73 @@
+"""What each built-in proposer makes of mine cases, and when it stays silent."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from metaagent.learning.proposers import proposers
+from metaagent.learning.proposers.checks import PublicChecks
+from metaagent.learning.proposers.exemplars import NearestSolved
+from metaagent.learning.proposers.options import RaisedLimits
+from metaagent.learning.proposers.rules import PatternRules
+from metaagent.learning.proposers.shipped import Shipped
+from metaagent.learning.proposers.strategies import Ladder
+from metaagent.records import ErrorKind
+from tests.learning.values import BENCH, event, make_case, make_task
+
+WRONG = [make_case(make_task(f"T{n}", {"name": f"N{n}"}), f'{{"name": "n{n}"}}') for n in range(6)]
+RIGHT = [make_case(make_task(f"R{n}", {"name": f"N{n}"}), f'{{"name": "N{n}"}}') for n in range(6)]
+
+
+def test_all_built_in_proposers_load_and_have_names_of_their_own() -> None:
+    found = proposers()
+    assert len({one.name for one in found}) == len(found) >= 6
+
+
+@pytest.mark.parametrize("make", [Shipped, RaisedLimits, PublicChecks, Ladder, PatternRules])
+def test_where_all_pass_or_fail_by_substance_nothing_is_proposed(make: type) -> None:
+    assert make().propose(RIGHT, BENCH) == []
+    assert make().propose([], BENCH) == []
+
+
+def test_a_shipped_fixer_is_proposed_where_it_mends_and_harms_nothing() -> None:
+    fenced = [
+        make_case(make_task(f"F{n}", {"name": f"N{n}"}), f'Here:\n```json\n{{"name": "N{n}"}}\n```') for n in range(3)
+    ]
+    found = Shipped().propose(fenced + RIGHT, BENCH)
+    assert found and found[0].remedy.name == "text.fence"
+    assert set(found[0].mended) == {"F0", "F1", "F2"} and found[0].harmed == ()
+
+
+def test_more_room_where_replies_were_cut() -> None:
+    cut = event(ErrorKind.MODEL, "the reply was cut at 512 tokens (num_predict)", public=True)
+    cases = [make_case(one.task, "{", [cut]) for one in WRONG[:3]]
+    [found] = RaisedLimits().propose(cases + RIGHT, BENCH)
+    assert found.remedy.settings == {"num_predict": 1024}
+    assert RaisedLimits().propose(cases[:2] + RIGHT, BENCH) == []
+
+
+def test_exemplars_come_from_passes_and_references_and_stay_short() -> None:
+    long = make_case(make_task("L", {"name": "x"}, text="long " * 2000), "{}")
+    [found] = NearestSolved().propose([*WRONG, *RIGHT, long], BENCH)
+    pool = found.remedy.settings["pool"]
+    assert [entry["task"] for entry in pool] == [f"T{n}" for n in range(6)] + [f"R{n}" for n in range(6)]
+    assert json.loads(pool[0]["artifact"]) == {"name": "N0"}
+    assert NearestSolved().propose(RIGHT, BENCH) == []
+    assert NearestSolved().propose(WRONG[:3], BENCH) == []
+
+
+def test_a_ladder_where_public_checks_know_of_failures() -> None:
+    cases = [make_case(one.task, "no json") for one in WRONG[:3]]
+    [found] = Ladder().propose(cases + RIGHT, BENCH)
+    assert found.remedy.settings == {"rungs": ["conversational", "fresh", "sample"], "on": "public"}
+    assert Ladder().propose(WRONG + RIGHT, BENCH) == []  # a key check's rejection tells the model nothing
+
+
+def test_a_rule_for_a_kind_of_public_finding() -> None:
+    cases = [make_case(one.task, "x", [event(ErrorKind.FORMAT)]) for one in WRONG[:3]]
+    [found] = PatternRules().propose(cases + RIGHT, BENCH)
+    assert found.remedy.settings["text"].startswith("Reply with the json alone")
+    hidden = [make_case(one.task, "x", [event(ErrorKind.FORMAT, public=False)]) for one in WRONG[:3]]
+    assert PatternRules().propose(hidden + RIGHT, BENCH) == []
