@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from metaagent.evaluation import Measures
     from metaagent.statistics import Proportion
 
+SPLITS = ("mine", "gate", "sealed")
 GROUPS = ("agent", "domain", "model", "protocol")
 
 
@@ -24,6 +25,9 @@ def command(
     ] = None,
     protocol: Annotated[
         str | None, typer.Option(metavar="V", help="With --tasks: 0 for none, or a hash; default: in force.")
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option(metavar="mine|gate|sealed", help="With --tasks: only this part of the set.")
     ] = None,
     agent: Annotated[
         str | None, typer.Option(metavar="AGENT", help="With --tasks: by this agent.", autocompletion=complete_agent)
@@ -38,10 +42,12 @@ def command(
     state = current()
     if by is not None and by not in GROUPS:
         raise UsageError(f"cannot group by '{by}'", mend=f"--by {'|'.join(GROUPS)}")
-    if tasks is None and (protocol, agent, limit, jobs, retries) != (None, None, None, None, 0):
+    if split is not None and split not in SPLITS:
+        raise UsageError(f"no split '{split}'", mend=f"--split {'|'.join(SPLITS)}")
+    if tasks is None and (protocol, split, agent, limit, jobs, retries) != (None, None, None, None, None, 0):
         raise UsageError("that option goes with --tasks", mend="metaagent evaluate --tasks SET --protocol 0")
     if tasks is not None:
-        options = {"agent": agent, "retries": retries, "limit": limit, "jobs": jobs}
+        options = {"split": split, "agent": agent, "retries": retries, "limit": limit, "jobs": jobs}
         _measure_set(state, tasks, protocol, options)
         return
     found = _past(state, since, by)

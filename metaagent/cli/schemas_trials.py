@@ -87,4 +87,32 @@ PLAN = record(
     said=listed(TEXT),
 )
 
-TRIALS: list[Schema] = [listed(TRIAL), listed(PLAN), listed(CANDIDATE)]
+PROPOSED = record(
+    "learn propose; mended and harmed are mine tasks, known where exact",
+    domain=TEXT,
+    model=TEXT,
+    candidate=TEXT,
+    kinds=listed(TEXT),
+    why=TEXT,
+    readable=listed(TEXT),
+    mended=listed(TEXT),
+    harmed=listed(TEXT),
+    gain=NUMBER,
+    exact=TRUTH,
+    cases=COUNT,
+)
+LOOP = record(
+    "learn: the loop, one entry for each domain and model",
+    domain=TEXT,
+    model=TEXT,
+    cases=COUNT,
+    failures=COUNT,
+    candidates=COUNT,
+    promoted=COUNT,
+    trials=listed(TRIAL),
+    said=listed(TEXT),
+    calls=COUNT,
+    seconds=NUMBER,
+)
+
+TRIALS: list[Schema] = [listed(LOOP), listed(PROPOSED), listed(TRIAL), listed(PLAN), listed(CANDIDATE)]

@@ -21,6 +21,13 @@ def propose(
 
     Raises TrustError and EnvironmentFailedError, which a person has to settle before anything can be judged.
     """
+    return candidates(cases, base, ask(cases, bench, proposers, notice), bench.judge)
+
+
+def ask(
+    cases: Sequence[Case], bench: Bench, proposers: Sequence[Proposer], notice: Callable[[str], None]
+) -> list[Proposal]:
+    """What each proposer says."""
     found: list[Proposal] = []
     for proposer in proposers:
         try:
@@ -29,4 +36,4 @@ def propose(
             raise
         except Exception as error:  # noqa: BLE001 - a boundary: proposers are plug-ins
             notice(f"proposer {proposer.name} broke: {type(error).__name__}: {error}")
-    return candidates(cases, base, found, bench.judge)
+    return found

@@ -12,7 +12,9 @@ from metaagent.agents.roster import find_agent
 from metaagent.errors import MetaagentError
 from metaagent.inference.gateway import Gateway
 from metaagent.inference.select import open_backend
+from metaagent.learning.divide import divide
 from metaagent.ledger import protocols, replies, runs
+from metaagent.ledger.database import Ledger
 from metaagent.orchestrator.crew import muster
 from metaagent.orchestrator.events import Notice, Observer, Planned, Started, result_of
 from metaagent.orchestrator.judging import judge_with
@@ -55,34 +57,60 @@ def evaluate(
     protocol: str | None,
     observe: Observer,
     *,
+    split: str | None = None,
     agent: str | None = None,
     retries: int = 0,
     limit: int | None = None,
     jobs: int | None = None,
 ) -> Measurement:
     """Attempt every task of a set once, with purpose ``evaluate``. ``protocol`` is ``0`` or the beginning of a hash;
-    ``retries`` 0 measures the first try alone.
+    ``split`` leaves only that part of the set; ``retries`` 0 measures the first try alone.
 
     Raises NotFoundError for an unknown set, protocol or agent, BackendError where no model answers.
     """
     config = workspace.config
     with workspace.open_ledger() as ledger:
-        found = SpecIndex(workspace.root, default_limits(config)).set(set_name)
-        tasks = list(found.tasks())[:limit]
+        tasks = list(SpecIndex(workspace.root, default_limits(config)).set(set_name).tasks())
+        if split is not None:
+            found = divide(ledger, tasks, config.learning.salt)
+            tasks = [task for task in tasks if found[task.id] == split]
         chosen = None if protocol is None else protocols.load(ledger, protocol)
-        crew = muster(config, ledger, {})
-        only = find_agent(crew.agents, agent).id if agent else None
-        run_id = runs.start(ledger, "evaluate", [set_name, protocol or "active"])
-        backend = open_backend(config, workspace.root, notice=lambda text: observe(Notice(text)))
+        options = MeasureOptions(agent, retries, jobs, (set_name, protocol or "active", split or "all"))
+        return measure_all(workspace, ledger, tasks[:limit], chosen, observe, options)
 
-        async def measured() -> Measurement:
-            gateway = Gateway(backend, config.deadlines, replies.LedgerReplyCache(ledger) if config.cache else None)
-            judge = judge_with(workspace, ledger, notice=lambda text: observe(Notice(text)))
-            stand = Stand(workspace, ledger, run_id, gateway, crew, judge, Purpose.EVALUATE, only, retries)
-            bench = _Bench(stand, observe, chosen)
-            return await _measure(bench, tasks, jobs or config.run.jobs or backend.slots)
 
-        return asyncio.run(measured())
+@dataclass(frozen=True, slots=True)
+class MeasureOptions:
+    """``agent`` None: the best one for each task. ``args`` are noted with the run."""
+
+    agent: str | None = None
+    retries: int = 0
+    jobs: int | None = None
+    args: tuple[str, ...] = ()
+
+
+def measure_all(
+    workspace: Workspace,
+    ledger: Ledger,
+    tasks: Sequence[Task],
+    protocol: Protocol | None,
+    observe: Observer,
+    options: MeasureOptions,
+) -> Measurement:
+    """Attempt each task once. ``protocol`` None: the one in force for it. Raises BackendError without a model."""
+    config = workspace.config
+    crew = muster(config, ledger, {})
+    only = find_agent(crew.agents, options.agent).id if options.agent else None
+    run_id = runs.start(ledger, "evaluate", options.args)
+    backend = open_backend(config, workspace.root, notice=lambda text: observe(Notice(text)))
+
+    async def measured() -> Measurement:
+        gateway = Gateway(backend, config.deadlines, replies.LedgerReplyCache(ledger) if config.cache else None)
+        judge = judge_with(workspace, ledger, notice=lambda text: observe(Notice(text)))
+        stand = Stand(workspace, ledger, run_id, gateway, crew, judge, Purpose.EVALUATE, only, options.retries)
+        return await _measure(_Bench(stand, observe, protocol), tasks, options.jobs or config.run.jobs or backend.slots)
+
+    return asyncio.run(measured())
 
 
 async def _measure(bench: _Bench, tasks: Sequence[Task], jobs: int) -> Measurement:

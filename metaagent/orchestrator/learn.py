@@ -1,0 +1,328 @@
+"""The learning loop in a workspace: attempt what mine lacks, propose, screen, try, and again after a promotion.
+
+Learning itself knows no model: it is handed the cases of the ledger and a judge, and hands back candidates.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from metaagent.learning.bandit import Pull, arms, neighbours
+from metaagent.learning.bundle import Candidate, fixer_bundle, without_learned
+from metaagent.learning.cases import collect, missing
+from metaagent.learning.divide import divide
+from metaagent.learning.proposals import Bench, Case, Proposal, Proposer
+from metaagent.learning.propose import ask, propose
+from metaagent.learning.proposers import proposers
+from metaagent.learning.replay import replayed
+from metaagent.learning.splits import Split
+from metaagent.learning.trial import Progress
+from metaagent.ledger import proposals, protocols, trials
+from metaagent.ledger.database import Ledger
+from metaagent.ledger.proposals import Proposed
+from metaagent.orchestrator.budget import Budget, Usage, spent
+from metaagent.orchestrator.crew import muster
+from metaagent.orchestrator.evaluate import Measurement, MeasureOptions, measure_all
+from metaagent.orchestrator.events import Observer
+from metaagent.orchestrator.replay import replayer
+from metaagent.orchestrator.trials import TrialOptions, TrialResult, all_tasks
+from metaagent.orchestrator.trials import test as try_candidate
+from metaagent.records import Protocol, Task
+from metaagent.workspace import Workspace
+
+FEWEST_CASES = 8
+"""Fewer mine tasks teach nothing that would hold elsewhere."""
+MOST_ROUNDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is learned for: a domain and a model, with the mine tasks that it may be learned from."""
+
+    domain: str
+    model: str
+    tasks: tuple[Task, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LearnOptions:
+    """``domain``: only this one and those below it; ``metric``: what trials count."""
+
+    domain: str | None = None
+    budget: Budget = field(default_factory=Budget)
+    metric: str = "score"
+    jobs: int | None = None
+    rounds: int = MOST_ROUNDS
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What the loop came to for one subject. ``said``: plain statements of what it could not do, and why."""
+
+    domain: str
+    model: str
+    cases: int
+    failures: int
+    candidates: int
+    trials: tuple[TrialResult, ...]
+    said: tuple[str, ...]
+    calls: int
+    seconds: float
+
+    @property
+    def promoted(self) -> int:
+        return sum(result.activation is not None for result in self.trials)
+
+
+def subjects(workspace: Workspace, ledger: Ledger, domain: str | None = None) -> list[Subject]:
+    """Each domain with the model of the agent that would be chosen for its tasks; splits what has no split yet."""
+    tasks = all_tasks(workspace)
+    found = divide(ledger, tasks, workspace.config.learning.salt)
+    crew = muster(workspace.config, ledger, {})
+    groups: dict[tuple[str, str], list[Task]] = {}
+    for task in tasks:
+        agent = crew.choose(replace(task, assignees=()))
+        if agent is None or found[task.id] is not Split.MINE or not _below(task.domain or "", domain):
+            continue
+        groups.setdefault((task.domain or "", agent.model), []).append(task)
+    return [Subject(*key, tuple(inside)) for key, inside in groups.items()]
+
+
+def _below(domain: str, above: str | None) -> bool:
+    return not above or domain == above or domain.startswith(f"{above}.")
+
+
+def candidates_for(
+    workspace: Workspace, ledger: Ledger, subject: Subject, notice: Callable[[str], None], *, keep: bool = True
+) -> tuple[list[Case], list[Candidate]]:
+    """The cases that the ledger has for a subject, and what would be tried because of them, the best first: noted as
+    proposals where ``keep`` is set. No model call."""
+    base = protocols.active(ledger, subject.domain, subject.model)
+    cases = collect(ledger, subject.tasks, base, subject.model)
+    if len(cases) < FEWEST_CASES or all(case.passed for case in cases):
+        return cases, []
+    bench = Bench(workspace.root, replayer(workspace, ledger, notice))
+    every: list[Proposer] = [*proposers(), _Neighbours(ledger, subject)]
+    found = propose(cases, base, bench, every, notice)
+    order = {arm.kind: place for place, arm in enumerate(arms(subject.domain, pulls(ledger)))}
+    found.sort(key=lambda candidate: (min(order.get(kind, 99) for kind in candidate.kinds), -candidate.gain))
+    if keep:
+        note(ledger, subject, base, found, len(cases))
+    return cases, found
+
+
+def note(ledger: Ledger, subject: Subject, base: Protocol, found: Sequence[Candidate], cases: int) -> None:
+    """Stores candidates as protocols and as proposals against ``base``."""
+    rows = []
+    for one in found:
+        stored = protocols.record(ledger, subject.domain, subject.model, one.remedies, parent=base.hash, note=one.why)
+        rows.append(
+            Proposed(
+                subject.domain,
+                subject.model,
+                base.hash,
+                stored.hash,
+                one.kinds,
+                one.why,
+                one.readable,
+                one.mended,
+                one.harmed,
+                one.gain,
+                one.exact,
+                cases,
+            )
+        )
+    proposals.record(ledger, rows)
+
+
+def pulls(ledger: Ledger) -> list[Pull]:
+    """The trials that ended, as the bandit over kinds reads them."""
+    found = []
+    for row in trials.history(ledger):
+        proposed = proposals.find(ledger, row["candidate"])
+        if row["verdict"] in ("promote", "reject") and proposed is not None:
+            found.append(Pull(row["domain"], proposed.kinds, row["verdict"] == "promote"))
+    return found
+
+
+class _Neighbours:
+    """What was learned in a neighbouring domain, replayed here: a candidate like any other, never in force at once."""
+
+    name = "neighbours"
+    kind = "fixer"
+
+    def __init__(self, ledger: Ledger, subject: Subject) -> None:
+        self.ledger, self.subject = ledger, subject
+
+    def propose(self, cases: Sequence[Case], bench: Bench) -> list[Proposal]:
+        rows = self.ledger.query("SELECT domain FROM v_active_protocols WHERE model = ?", (self.subject.model,))
+        found = []
+        for domain in neighbours(self.subject.domain, [row[0] for row in rows]):
+            for remedy in protocols.active(self.ledger, domain, self.subject.model).remedies:
+                change = replayed(cases, (remedy,), bench.judge) if remedy.kind == "fixer" else None
+                if change and change.gain > 0 and not change.harmed:
+                    why = f"learned in {domain}; mends {len(change.mended)} of {len(cases)} mine tasks here"
+                    found.append(Proposal(remedy, why, (why,), change.mended, (), change.gain))
+        return found
+
+
+def learn(
+    workspace: Workspace,
+    options: LearnOptions,
+    observe: Observer,
+    watch: Callable[[Progress], None],
+    notice: Callable[[str], None],
+) -> list[Learned]:
+    """Runs the loop for every subject within the budget. What was measured, proposed and tried before is not done
+    again, so that an interrupted loop goes on where it stopped."""
+    purse = _Purse(options.budget)
+    with workspace.open_ledger() as ledger:
+        found = subjects(workspace, ledger, options.domain)
+    return [_Loop(workspace, subject, options, purse, observe, watch, notice).run() for subject in found]
+
+
+@dataclass(slots=True)
+class _Purse:
+    """What the loop may spend, over all subjects."""
+
+    budget: Budget
+    calls: int = 0
+    tokens: int = 0
+    started: float = field(default_factory=time.monotonic)
+
+    def empty(self) -> str | None:
+        seconds = time.monotonic() - self.started
+        return spent(self.budget, Usage(seconds=seconds, tokens=self.tokens, calls=self.calls))
+
+
+@dataclass(slots=True)
+class _Loop:
+    """The loop of one subject."""
+
+    workspace: Workspace
+    subject: Subject
+    options: LearnOptions
+    purse: _Purse
+    observe: Observer
+    watch: Callable[[Progress], None]
+    notice: Callable[[str], None]
+    results: list[TrialResult] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+    proposed: int = 0
+    cases: list[Case] = field(default_factory=list)
+
+    def run(self) -> Learned:
+        started, before = time.monotonic(), self.purse.calls
+        for _ in range(self.options.rounds):
+            if not self._round():
+                break
+        return Learned(
+            self.subject.domain,
+            self.subject.model,
+            len(self.cases),
+            sum(not case.passed for case in self.cases),
+            self.proposed,
+            tuple(self.results),
+            tuple(dict.fromkeys(self.said)),
+            self.purse.calls - before,
+            time.monotonic() - started,
+        )
+
+    def _round(self) -> bool:
+        """Whether something was promoted: then the errors are others, and another round may find more."""
+        self.cases = self._measured(None)
+        place = f"{self.subject.domain or 'no domain'} on {self.subject.model}"
+        if len(self.cases) < FEWEST_CASES:
+            self.said.append(
+                f"{place}: {len(self.cases)} mine tasks are too few to learn from ({FEWEST_CASES} at least)"
+            )
+            return False
+        if all(case.passed for case in self.cases):
+            self.said.append(f"{place}: no failures on mine, nothing to learn")
+            return False
+        with self.workspace.open_ledger() as ledger:
+            _, found = candidates_for(self.workspace, ledger, self.subject, self.notice)
+        self.proposed += len(found)
+        if not found:
+            self.said.append(f"{place}: nothing to learn here that helps; a larger model or a retry strategy may")
+        return any(self._tried(candidate) for candidate in found)
+
+    def _tried(self, candidate: Candidate) -> bool:
+        """Whether the candidate was promoted."""
+        reason = self.purse.empty()
+        if reason:
+            self.said.append(f"stopped: {reason}")
+            return False
+        kept = candidate if candidate.exact else self._screened(candidate)
+        if kept is None:
+            return False
+        protocol = self._stored(kept)
+        options = TrialOptions(metric=self.options.metric, jobs=self.options.jobs, note=kept.why)
+        result = try_candidate(self.workspace, protocol, options, self.watch, self.notice)
+        self.purse.calls += result.calls
+        if not result.before:
+            self.results.append(result)
+        return result.activation is not None and not result.before
+
+    def _stored(self, candidate: Candidate) -> Protocol:
+        with self.workspace.open_ledger() as ledger:
+            base = protocols.active(ledger, self.subject.domain, self.subject.model)
+            note(ledger, self.subject, base, [candidate], len(self.cases))
+            return protocols.record(ledger, self.subject.domain, self.subject.model, candidate.remedies)
+
+    def _screened(self, candidate: Candidate) -> Candidate | None:
+        """A candidate that changes what the model is asked, tried on mine: with the learned fixers mined again on the
+        replies that it brings, for those belong to the prompt. None where mine is no better for it."""
+        remedies = without_learned(candidate.remedies)
+        with self.workspace.open_ledger() as ledger:
+            asked = protocols.record(ledger, self.subject.domain, self.subject.model, remedies)
+        cases = self._measured(asked)
+        if len(cases) < len(self.cases):
+            return None
+        with self.workspace.open_ledger() as ledger:
+            bench = Bench(self.workspace.root, replayer(self.workspace, ledger, self.notice))
+            fixers = [one for one in proposers() if one.kind == "fixer"]
+            bundle = fixer_bundle(cases, asked, ask(cases, bench, fixers, self.notice), bench.judge)
+        before, alone = _mean(self.cases), _mean(cases)
+        after = alone + (bundle.gain if bundle else 0.0)
+        kinds = "+".join(candidate.kinds)
+        self.notice(
+            f"screened on {len(cases)} mine tasks: {kinds} {before:.2f} -> {alone:.2f}, with fixers {after:.2f}"
+        )
+        if after <= before:
+            self.said.append(f"{kinds}: no gain on mine ({before:.2f} -> {after:.2f}), not tried")
+            return None
+        if bundle is None:
+            return replace(candidate, remedies=remedies, gain=after - before)
+        return replace(
+            candidate,
+            remedies=bundle.remedies,
+            kinds=(*candidate.kinds, "fixer"),
+            why=f"{candidate.why}; {bundle.why}",
+            readable=(*candidate.readable, *bundle.readable),
+            gain=after - before,
+        )
+
+    def _measured(self, protocol: Protocol | None) -> list[Case]:
+        """The cases of the subject under a protocol (None: the one in force); what is missing is attempted first."""
+        with self.workspace.open_ledger() as ledger:
+            used = protocol or protocols.active(ledger, self.subject.domain, self.subject.model)
+            cases = collect(ledger, self.subject.tasks, used, self.subject.model)
+            left = missing(cases, self.subject.tasks)
+            if left and not self.purse.empty():
+                self.notice(f"{len(left)} mine tasks are attempted under protocol {used.hash[:12]}")
+                options = MeasureOptions(jobs=self.options.jobs, args=("learn", used.hash, "mine"))
+                made = measure_all(self.workspace, ledger, left, used, self.observe, options)
+                self._paid(made)
+                cases = collect(ledger, self.subject.tasks, used, self.subject.model)
+        return cases
+
+    def _paid(self, made: Measurement) -> None:
+        self.purse.calls += made.calls
+        self.purse.tokens += made.tokens
+
+
+def _mean(cases: Sequence[Case]) -> float:
+    return sum(case.score for case in cases) / len(cases) if cases else 0.0
