@@ -25,6 +25,7 @@ Fixer = Callable[[str, Brief, Mapping[str, Any]], str | None]
 ENTRY_POINTS = "metaagent.fixers"
 
 BUILT_IN: dict[str, str] = {
+    "json.fields": "metaagent.remedies.json_fields:fix",
     "json.repair": "metaagent.remedies.json_repair:fix",
     "sql.columns": "metaagent.remedies.sql_columns:fix",
     "sql.dialect": "metaagent.remedies.sql_dialect:fix",

@@ -1,0 +1,220 @@
+"""Synthesis of the learned JSON fixer: from mine cases to a program for ``json.fields``, by cross-validation.
+
+Fields of few values (enumerations) come first: their mended values, predicted out of fold, guard the others. Each field
+is searched alone; it enters the program when, on cases that it was not made from, it mends more than it harms.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from metaagent.learning.proposals import Bench, Case, Proposal
+from metaagent.learning.synthesis.choose import Branch, choose
+from metaagent.learning.synthesis.conditions import conditions
+from metaagent.learning.synthesis.grow import Reach, constants, grow
+from metaagent.learning.synthesis.infer import infer
+from metaagent.learning.synthesis.rows import Example, Row, examples, field_paths, rows, same
+from metaagent.learning.synthesis.vectors import Vectors
+from metaagent.records import Remedy
+from metaagent.remedies.json_fields.describe import describe
+from metaagent.remedies.json_fields.evaluate import NOTHING
+from metaagent.remedies.json_fields.program import decide, flat
+
+FOLDS: Final = 5
+FEW: Final = 6
+"""Fewer examples than this teach nothing."""
+
+
+@dataclass(slots=True)
+class Learned:
+    """One field: its branches, and what cross-validation says of them by rows."""
+
+    path: str
+    branches: list[dict[str, Any]]
+    wrong: int
+    mended: int = 0
+    harmed: int = 0
+    outputs: list[Any] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+
+    @property
+    def accepted(self) -> bool:
+        return bool(self.branches) and self.mended >= 2 and self.mended > 3 * self.harmed
+
+
+def learn(found: Sequence[Example], seed: int = 0, seconds: float = 60.0, folds: int = FOLDS) -> list[Learned]:
+    """What is learned of every field that has errors, in the order the program should have; accepted or not."""
+    paths = field_paths(found)
+    table = {path: rows(found, path) for path in paths}
+    enumerations = [path for path in paths if _enumeration(table[path])]
+    order = sorted(paths, key=lambda path: path not in enumerations)
+    open_ = [path for path in order if sum(not row.right for row in table[path]) >= 2]
+    made: list[Learned] = []
+    fixed: dict[str, list[Any]] = {}
+    until = time.thread_time() + seconds
+    for path in open_:
+        if time.thread_time() > until:
+            break
+        others = _fields(table[path], path)
+        reach = Reach(others, tuple(e for e in others if e in enumerations))
+        _show_fixed(table[path], fixed)
+        learned = _learn(path, table[path], reach, seed, folds)
+        made.append(learned)
+        if learned.accepted and "[" not in path:
+            fixed[path] = _by_example(learned, len(found))
+    return made
+
+
+def _enumeration(found: Sequence[Row]) -> bool:
+    values = {repr(row.expected) for row in found}
+    return (
+        len(found) >= FEW
+        and len(values) <= max(3, min(30, len(found) // 4))
+        and all(isinstance(row.expected, (str, bool, int, type(None))) for row in found)
+    )
+
+
+def _fields(found: Sequence[Row], path: str) -> tuple[str, ...]:
+    """The other plain fields that the rows can see."""
+    names: dict[str, int] = {}
+    for row in found:
+        for name, value in row.scope.fields.items():
+            if isinstance(value, (str, int, float, bool)):
+                names[name] = names.get(name, 0) + 1
+    own = path.rpartition("[].")[2] if "[]." in path else path
+    return tuple(name for name, count in names.items() if name != own and count >= 0.5 * len(found))[:24]
+
+
+def _show_fixed(found: Sequence[Row], fixed: Mapping[str, Sequence[Any]]) -> None:
+    for row in found:
+        row.scope.fixed = {
+            **row.scope.fixed,
+            **{p: v[row.example] for p, v in fixed.items() if v[row.example] is not NOTHING},
+        }
+
+
+def _by_example(learned: Learned, count: int) -> list[Any]:
+    values: list[Any] = [NOTHING] * count
+    for row, value in zip(learned.rows, learned.outputs, strict=True):
+        values[row.example] = value
+    return values
+
+
+def _learn(path: str, found: list[Row], reach: Reach, seed: int, folds: int) -> Learned:
+    vectors = Vectors(found)
+    grow(vectors, reach)
+    for value in constants(vectors):
+        vectors.add(["const", value])
+    tests = conditions(found, reach.fields, reach.enumerations)
+    everything = (1 << len(found)) - 1
+
+    def program(train: int) -> list[Branch]:
+        inferred = infer(vectors, train)
+        candidates = {id(v): v for v in (*vectors.all.values(), *inferred)}
+        usable = [v for v in candidates.values() if _allowed(v.expression, inferred, v)]
+        return choose(vectors, usable, tests, train)
+
+    learned = Learned(path, [], vectors.wrong.bit_count(), rows=found, outputs=[row.own for row in found])
+    for number in range(folds):
+        test = sum(1 << n for n, row in enumerate(found) if _fold(row.group, seed, folds) == number)
+        branches = [branch.plain() for branch in program(everything & ~test)]
+        for n, row in enumerate(found):
+            if test >> n & 1:
+                value = decide(branches, row.scope)
+                value = row.own if value is NOTHING else value
+                learned.outputs[n] = value
+                right = same(value, row.expected) or (row.right and same(value, row.own))
+                learned.mended += right and not row.right
+                learned.harmed += row.right and not right
+    learned.branches = [branch.plain() for branch in program(everything)]
+    return learned
+
+
+_LEARNED_OPERATORS: Final = frozenset(
+    {"table", "grams", "drop", "prefix", "suffix", "without-prefix", "without-suffix", "mask", "concat"}
+)
+
+
+def _allowed(expression: Any, inferred: Sequence[Any], vector: Any) -> bool:
+    """What examples taught is a candidate only where this very training part taught it."""
+    return vector in inferred or not _has_learned(expression)
+
+
+def _has_learned(expression: Any) -> bool:
+    if not isinstance(expression, (list, tuple)) or not expression:
+        return False
+    return expression[0] in _LEARNED_OPERATORS or any(_has_learned(part) for part in expression[1:])
+
+
+def _fold(group: str, seed: int, folds: int) -> int:
+    digest = hashlib.sha256(f"{seed}:{group}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") % folds
+
+
+def program_of(learned: Sequence[Learned]) -> dict[str, Any]:
+    return {"fields": [{"path": one.path, "branches": one.branches} for one in learned if one.accepted]}
+
+
+class JsonFieldsProposer:
+    """Proposes at most one remedy: a program for all fields that can be mended."""
+
+    name = "json.fields"
+    kind = "fixer"
+
+    def propose(self, cases: Sequence[Case], bench: Bench) -> list[Proposal]:
+        found = examples(cases)
+        if len(found) < FEW:
+            return []
+        learned = learn(found, bench.seed, min(bench.seconds, 90.0))
+        accepted = [one for one in learned if one.accepted]
+        if not accepted:
+            return []
+        return [_proposal(found, cases, accepted)]
+
+
+def _proposal(found: Sequence[Example], cases: Sequence[Case], accepted: Sequence[Learned]) -> Proposal:
+    program = program_of(accepted)
+    mended, harmed, gain = _tasks(found, accepted)
+    numbers = {
+        "wrong": sum(one.wrong for one in accepted),
+        "mended": sum(one.mended for one in accepted),
+        "harmed": sum(one.harmed for one in accepted),
+    }
+    why = (
+        f"{numbers['mended']} of {numbers['wrong']} wrong values in {len(accepted)} fields mended on cases left out, "
+        f"{numbers['harmed']} right ones broken"
+    )
+    return Proposal(
+        Remedy("fixer", "json.fields", {"program": program}),
+        why,
+        tuple(describe(program)),
+        tuple(mended),
+        tuple(harmed),
+        gain / max(1, len(cases)),
+        FOLDS,
+        numbers,
+    )
+
+
+def _tasks(found: Sequence[Example], accepted: Sequence[Learned]) -> tuple[list[str], list[str], float]:
+    """Tasks that come out right, or no longer do, on held-out folds; and the sum of the change in their shares of
+    fields."""
+    bad = [0] * len(found)
+    after = [0] * len(found)
+    sizes = [max(1, len(flat(example.expected))) for example in found]
+    for path in field_paths(found):
+        learned = next((one for one in accepted if one.path == path), None)
+        group = learned.rows if learned else rows(found, path)
+        values = learned.outputs if learned else [row.own for row in group]
+        for row, value in zip(group, values, strict=True):
+            right = same(value, row.expected) or (row.right and same(value, row.own))
+            bad[row.example] += not row.right
+            after[row.example] += not right
+    ids = [example.task_id for example in found]
+    mended = [ids[n] for n in range(len(found)) if bad[n] and not after[n]]
+    harmed = [ids[n] for n in range(len(found)) if after[n] and not bad[n]]
+    return mended, harmed, sum((bad[n] - after[n]) / max(sizes[n], bad[n]) for n in range(len(found)))

@@ -1,0 +1,184 @@
+"""Evidence for the search: for each field of a domain, what replies said there and what was wanted. Pure.
+
+Wanted values come from the key checks of mine tasks (``json.expected``), else from error events; a field without an
+event was right as the reply had it.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from metaagent.learning.proposals import Case
+from metaagent.records import Brief, Outcome, Task
+from metaagent.remedies import json_repair, text_fence
+from metaagent.remedies.json_fields import brief_text
+from metaagent.remedies.json_fields.evaluate import NOTHING, Scope
+from metaagent.remedies.json_fields.program import scopes
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One reply as a document, and the same as it should have been."""
+
+    case: int
+    task_id: str
+    group: str
+    text: str
+    document: Any
+    expected: Any
+    failed: frozenset[str]
+
+
+@dataclass(slots=True)
+class Row:
+    """One place of one reply."""
+
+    example: int
+    group: str
+    scope: Scope
+    expected: Any
+    right: bool
+
+    @property
+    def own(self) -> Any:
+        return self.scope.own
+
+
+def same(first: Any, second: Any) -> bool:
+    """Equal as JSON values: 1 and 1.0 are, 1 and true are not."""
+    if isinstance(first, bool) or isinstance(second, bool):
+        return first is second
+    return bool(first == second)
+
+
+def examples(cases: Sequence[Case]) -> list[Example]:
+    """The cases whose reply is an object or a list and whose wanted values are known."""
+    made: list[Example] = []
+    for number, case in enumerate(cases):
+        if case.outcome is Outcome.INCONCLUSIVE:
+            continue
+        document = _document(case)
+        if not isinstance(document, dict):
+            continue
+        expected = copy.deepcopy(document)
+        for path, value in _wanted(case).items():
+            _put(expected, path, value)
+        failed = frozenset(event.location for event in case.events if event.location)
+        group = case.task.group or case.task.id
+        made.append(Example(number, case.task.id, group, _text(case.task), document, expected, failed))
+    return made
+
+
+def _text(task: Task) -> str:
+    return brief_text(Brief(task.id, task.title, task.goal, task.domain, task.inputs, task.artifact))
+
+
+def _document(case: Case) -> Any:
+    for text in (case.reply, case.artifact):
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError, TypeError):
+            continue
+    task = case.task
+    brief = Brief(task.id, task.title, task.goal, task.domain, task.inputs, task.artifact)
+    bare = text_fence.fix(case.reply, brief, {}) or case.reply
+    try:
+        return json.loads(json_repair.fix(bare, brief, {}) or bare)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _wanted(case: Case) -> dict[str, Any]:
+    wanted: dict[str, Any] = {}
+    for event in case.events:
+        if event.expected is not None and event.location and not event.public:
+            try:
+                wanted[event.location] = json.loads(event.expected)
+            except (ValueError, RecursionError):
+                continue
+    for check in case.task.checks:
+        values = check.options.get("values")
+        if check.validator == "json.expected" and isinstance(values, Mapping):
+            wanted.update({str(path): value for path, value in values.items()})
+    return wanted
+
+
+def _put(document: Any, path: str, value: Any) -> None:
+    """Set a value by its path (``a.b[0].c``), where its holder is there or can be made."""
+    parts: list[str | int] = [
+        int(part[1:-1]) if part.startswith("[") else part for part in re.findall(r"\[\d+\]|[^.\[\]$]+", path.strip('"'))
+    ]
+    holder = document
+    for part, following in pairwise(parts):
+        if isinstance(holder, dict) and isinstance(part, str):
+            if not isinstance(holder.get(part), (dict, list)):
+                holder[part] = [] if isinstance(following, int) else {}
+            holder = holder[part]
+        elif isinstance(holder, list) and isinstance(part, int) and part < len(holder):
+            holder = holder[part]
+        else:
+            return
+    if not parts:
+        return
+    last = parts[-1]
+    if isinstance(holder, dict) and isinstance(last, str):
+        holder[last] = copy.deepcopy(value)
+    if isinstance(holder, list) and isinstance(last, int) and last < len(holder):
+        holder[last] = copy.deepcopy(value)
+
+
+def field_paths(found: Iterable[Example]) -> list[str]:
+    """The paths of all wanted values, in the order they are met."""
+    seen: dict[str, None] = {}
+    for example in found:
+        for path in _leaves(example.expected, example.document, ""):
+            seen.setdefault(path)
+    return list(seen)
+
+
+def _leaves(expected: Any, got: Any, prefix: str) -> Iterable[str]:
+    if isinstance(expected, dict) and isinstance(got, dict):
+        for key, value in expected.items():
+            if re.search(r"[.\[\]]", key):
+                continue
+            yield from _leaves(value, got.get(key), f"{prefix}.{key}" if prefix else key)
+    elif isinstance(expected, list) and prefix:
+        yield prefix
+        if isinstance(got, list) and len(got) == len(expected):
+            for value, item in zip(expected, got, strict=True):
+                yield from _leaves(value, item, prefix + "[]")
+    elif prefix:
+        yield prefix
+
+
+def rows(found: Sequence[Example], path: str) -> list[Row]:
+    """Every place that the path names, with what is wanted there."""
+    made: list[Row] = []
+    for number, example in enumerate(found):
+        got = scopes(example.document, example.document, path, example.text)
+        wanted = scopes(example.expected, example.expected, path, example.text)
+        if len(got) != len(wanted):
+            continue
+        for (place, scope), (_, other) in zip(got, wanted, strict=True):
+            if other.own is NOTHING:
+                continue
+            missing = scope.own is NOTHING
+            scope.own = None if missing else scope.own
+            scope.fixed = dict(scope.fixed)
+            failed = path in example.failed or f"$.{path}" in example.failed
+            right = not missing and (
+                same(scope.own, other.own) or (_plain(path) and not failed and bool(example.failed))
+            )
+            made.append(Row(number, example.group, scope, other.own, right))
+            del place
+    return made
+
+
+def _plain(path: str) -> bool:
+    return "[" not in path

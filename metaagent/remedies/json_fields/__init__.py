@@ -1,0 +1,33 @@
+"""``json.fields``: the learned JSON fixer. Its settings hold a program (program.py), made by learning from the errors
+of
+structured checks and readable by people (describe.py); here it is applied. It abstains on a reply that is not JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from metaagent.records import Brief
+from metaagent.remedies.json_fields.program import run
+
+_MAX: Final = 200_000
+
+
+def fix(reply: str, brief: Brief, settings: Mapping[str, Any]) -> str | None:
+    program = settings.get("program")
+    if not isinstance(program, Mapping) or len(reply) > _MAX:
+        return None
+    try:
+        document = json.loads(reply)
+        if not isinstance(document, (dict, list)):
+            return None
+        made = run(program, document, brief_text(brief))
+    except (ValueError, RecursionError):
+        return None
+    return None if made == document else json.dumps(made, ensure_ascii=False, indent=2)
+
+
+def brief_text(brief: Brief) -> str:
+    """What a program reads of the task: its inputs; the goal of a task without any."""
+    return "\n".join(brief.inputs.values()) if brief.inputs else brief.goal

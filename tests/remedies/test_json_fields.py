@@ -1,0 +1,179 @@
+"""json.fields: programs on documents; they are data, they never raise, they abstain on what they do not know."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from metaagent.records import ArtifactForm, Brief
+from metaagent.remedies.fixers import find_fixer
+from metaagent.remedies.json_fields.describe import describe
+from metaagent.remedies.json_fields.evaluate import NOTHING, Scope, evaluate
+from metaagent.remedies.json_fields.guards import TRAITS, holds
+from metaagent.remedies.json_fields.program import run
+
+OWN = ["own"]
+
+
+def value(own: Any, expression: list[Any], text: str = "", **fields: Any) -> Any:
+    return evaluate(expression, Scope(own, fields, text))
+
+
+@pytest.mark.parametrize(
+    ("own", "expression", "wanted"),
+    [
+        ("ab-12/c", ["upper", ["alnum", OWN]], "AB12C"),
+        ("Ada King", ["concat", ["upper", ["token", -1, OWN]], ["const", ", "], ["token", 0, OWN]], "KING, Ada"),
+        ("Allemagne", ["lookup", "country", "alpha3", OWN], "DEU"),
+        ("in Südafrika", ["find", "country", "alpha2", 0, OWN], "ZA"),
+        ("3 września 2024 r.", ["date", "dmy", "YYYY-MM-DD", 0, OWN], "2024-09-03"),
+        ("03/04/2024", ["date", "mdy", "D Month YYYY", 0, OWN], "4 March 2024"),
+        ("2024-03-04", ["date", "dmy", "DDD", 0, OWN], "Mon"),
+        ("half past, 2:30 pm", ["time", "HH:mm", 0, OWN], "14:30"),
+        ("1h30", ["duration", "minutes", OWN], 90),
+        ("90 min", ["duration", "iso", OWN], "PT1H30M"),
+        ("1.234,50 EUR", ["number", "auto", OWN], 1234.5),
+        ("12 500", ["number", "auto", OWN], 12500),
+        (12.34, ["scale", "100", OWN], 1234),
+        (1234.5, ["written", "#,##0.00", OWN], "1,234.50"),
+        ("5 ft 10 in", ["round", 1, ["measure", "cm", OWN]], 177.8),
+        ("Mr. Jan de Boer", ["without-titles", OWN], "Jan de Boer"),
+        ("Kovář s.r.o.", ["without-legal-form", OWN], "Kovář"),
+        ("Acme Sp. z o.o.", ["without-legal-form", OWN], "Acme"),
+        ("020 7946 0958", ["phone", "+44", OWN], "+442079460958"),
+        ("7", ["pad", 3, OWN], "007"),
+        (7, ["pad", 3, OWN], "007"),
+        ("5551234567", ["mask", "(###) ###-####", OWN], "(555) 123-4567"),
+        ("THE LORD of rings", ["headline", OWN], "The Lord of Rings"),
+        ("ja", ["lookup", "boolean", "boolean", OWN], True),
+        (["b", "a", "b"], ["sort", "up", ["unique", OWN]], ["a", "b"]),
+        ("a; b", ["split", ";", OWN], ["a", "b"]),
+        (["X y"], ["each", ["slug", "-", OWN], OWN], ["x-y"]),
+        ("Señor Ñu", ["slug", "-", OWN], "senor-nu"),
+    ],
+)
+def test_operators(own: Any, expression: list[Any], wanted: Any) -> None:
+    assert value(own, expression) == wanted
+
+
+@pytest.mark.parametrize(
+    ("own", "expression"),
+    [
+        (None, ["upper", OWN]),
+        (["x"], ["date", "dmy", "YYYY", 0, OWN]),
+        ("no date", ["date", "dmy", "YYYY", 0, OWN]),
+        ("31.02.2024", ["date", "dmy", "YYYY", 0, OWN]),
+        ("x", ["no such operator", OWN]),
+        ("x", []),
+        ("x", ["upper"]),
+        ("x", ["lookup", "no table", "name", OWN]),
+        ("1 or 2", ["number", "auto", OWN]),
+        (5, ["minor", "currency", OWN]),
+        (5, ["arithmetic", "/", "zero", OWN]),
+    ],
+)
+def test_what_does_not_apply_is_nothing(own: Any, expression: list[Any]) -> None:
+    assert value(own, expression, zero=0) is NOTHING
+
+
+def test_minor_units_follow_the_currency_of_another_field() -> None:
+    for currency, wanted in (("EUR", 1250), ("JPY", 12.5), ("KWD", 12500)):
+        got = value(12.5, ["minor", "currency", OWN], currency=currency)
+        assert got == (13 if currency == "JPY" else wanted)
+
+
+def test_the_text_gives_back_what_the_reply_lost() -> None:
+    text = "Order AB-77/x of 1.250,75 by Ms Ines Prado, Porto"
+    assert value("ab77", ["near", "code", OWN], text) is NOTHING
+    assert value(1250, ["near", "number", OWN], text) == "1.250,75"
+    assert value("Prado", ["extended", "left", OWN], text) == "Ines Prado"
+
+
+PROGRAM = {
+    "fields": [
+        {"path": "land", "branches": [{"when": None, "then": ["lookup", "country", "alpha2", OWN]}]},
+        {
+            "path": "lines[].size",
+            "branches": [
+                {"when": ["equals", "field:unit", "in"], "then": ["scale", "25.4", OWN]},
+                {"when": ["not", ["equals", "field:unit", "mm"]], "then": OWN},
+                {"when": ["equals", "fixed:land", "DE"], "then": ["round", 0, OWN]},
+            ],
+        },
+    ]
+}
+
+
+def test_a_program_mends_nested_places_in_order() -> None:
+    document = {"land": "Germany", "lines": [{"size": 2, "unit": "in"}, {"size": 3.4, "unit": "mm"}, {"size": 1.5}]}
+    made = run(PROGRAM, document, "")
+    assert made == {
+        "land": "DE",
+        "lines": [{"size": 50.8, "unit": "in"}, {"size": 3, "unit": "mm"}, {"size": 1.5}],
+    }
+    assert document["land"] == "Germany"
+
+
+def brief(text: str = "") -> Brief:
+    return Brief("T-1", "a task", "do it", None, {"text": text}, ArtifactForm("json"))
+
+
+def test_the_fixer_abstains_on_what_is_not_json_and_where_nothing_changes() -> None:
+    fix = find_fixer("json.fields")
+    assert fix("not JSON", brief(), {"program": PROGRAM}) is None
+    assert fix("12", brief(), {"program": PROGRAM}) is None
+    assert fix('{"land": "FR"}', brief(), {"program": PROGRAM}) is None
+    assert fix('{"land": "France"}', brief(), {}) is None
+    assert json.loads(fix('{"land": "France"}', brief(), {"program": PROGRAM}) or "") == {"land": "FR"}
+
+
+def test_programs_read_as_words() -> None:
+    said = list(describe(PROGRAM))
+    assert said[0] == "land: own value -> country as alpha2"
+    assert said[1] == 'lines[].size: own value -> scale "25.4", when field unit is "in"'
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["land", "lines", "size"]), inner),
+    max_leaves=8,
+)
+NAMES = [
+    "upper", "token", "part", "mask", "date", "time", "duration", "number", "scale", "written", "measure", "phone",
+    "find",
+    "lookup", "near", "pick", "extended", "sort", "each", "split", "join", "minor", "drop", "concat", "pad", "table",
+    "after",
+]  # fmt: skip
+TREES = st.recursive(
+    st.sampled_from([["own"], ["text"], ["field", "size"], ["const", "x"]]),
+    lambda inner: st.tuples(st.sampled_from(NAMES), JSON, inner).map(list),
+    max_leaves=4,
+)
+
+
+@given(JSON, TREES, st.text(max_size=60))
+def test_no_expression_ever_raises_and_all_are_repeatable(own: Any, expression: list[Any], text: str) -> None:
+    first = value(own, expression, text, size=own)
+    again = value(own, json.loads(json.dumps(expression)), text, size=own)
+    assert first is again or first == again
+
+
+@given(JSON, st.text(max_size=60))
+def test_a_program_runs_on_any_document_as_it_does_after_storing(document: Any, text: str) -> None:
+    made = run(PROGRAM, document, text)
+    assert made == run(json.loads(json.dumps(PROGRAM)), document, text)
+
+
+@given(JSON, st.sampled_from(sorted(TRAITS)), st.text(max_size=40))
+def test_no_guard_ever_raises(own: Any, name: str, text: str) -> None:
+    assert holds(["trait", name], Scope(own, {}, text)) in (True, False)
+
+
+@given(st.text(max_size=60))
+def test_the_fixer_takes_any_reply(reply: str) -> None:
+    made = find_fixer("json.fields")(reply, brief("some text"), {"program": PROGRAM})
+    assert made is None or json.loads(made) is not None
