@@ -54,7 +54,7 @@ def needed(root: Path, check: Check) -> dict[str, str]:
     file, fixture = check.options.get("file"), check.options.get("fixture")
     if check.validator == "user" and isinstance(file, str):
         return {file: digest(read_source(root, file))}
-    places = [fixture, file if check.validator == "python.tests" else None]
+    places = [fixture, file if check.validator == "python.tests" else None, check.options.get("generator")]
     read = (read_fixture(root, place) for place in places if isinstance(place, str))
     return {path: digest(content) for files in read for path, content in files.items()}
 

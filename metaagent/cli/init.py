@@ -60,12 +60,12 @@ def _trust(workspace: Workspace, written: tuple[str, ...]) -> tuple[str, ...]:
     """Record that what we wrote here ourselves may run, and what is yet to come in a workspace that we made from
     nothing; files that were here before are not vouched for."""
     from metaagent.ledger import runs, trust
-    from metaagent.trust import runnable
+    from metaagent.tasks.commands import all_runnable
     from metaagent.workspace import BOARD_NAME
 
     if not written:
         return ()
-    files = runnable(workspace.root)
+    files = all_runnable(workspace.root)
     ours = {path: digest for path, digest in files.items() if path in written}
     with workspace.open_ledger() as ledger:
         run_id = runs.start(ledger, "init", [])

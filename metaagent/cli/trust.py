@@ -37,8 +37,8 @@ def command(
     if not yes:
         state.warn("\n".join(f"{row['state']}  {row['path']}  {row['sha256']}" for row in rows))
         state.warn(
-            "Files in checks/ run as you, with your rights, when a task names them; those in fixtures/ decide what is "
-            "right. Read them first."
+            "Files in checks/ run as you, with your rights, when a task names them; commands and files in fixtures/ "
+            "run in the sandbox, and decide what is right. Read them first."
         )
     if not (yes or state.ask(f"Trust {', '.join(pending)} as it is now?")):
         raise TrustError(f"may not run yet: {', '.join(pending)}", mend="metaagent trust --yes")
@@ -49,9 +49,10 @@ def command(
 
 def _look(state: State) -> tuple[dict[str, str], Comparison]:
     """What may run now, and how that differs from what was pinned."""
-    from metaagent.trust import compare, runnable
+    from metaagent.tasks.commands import all_runnable
+    from metaagent.trust import compare
 
-    files = runnable(state.workspace().root)
+    files = all_runnable(state.workspace().root)
     pinned: dict[str, str] = {}
     if state.has_ledger():
         from metaagent.ledger import trust

@@ -10,6 +10,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from metaagent.validators.expressions import search
+
 Accepts = Callable[[Any], bool]
 
 _TYPES: dict[str, frozenset[type]] = {
@@ -63,8 +65,8 @@ def _enum(values: Any, _schema: Mapping[str, Any]) -> Accepts | None:
 
 
 def _pattern(text: Any, _schema: Mapping[str, Any]) -> Accepts:
-    search = re.compile(text).search
-    return lambda value: type(value) is str and search(value) is not None
+    expression = re.compile(text)
+    return lambda value: type(value) is str and search(expression, value) is not None
 
 
 def _properties(properties: Any, schema: Mapping[str, Any]) -> Accepts | None:

@@ -36,14 +36,19 @@ _VALIDATORS: Final = {
     "python.syntax": "python_syntax:prepare",
     "python.tests": "python_tests:prepare",
     "python.static": "python_static:prepare",
+    "python.performance": "python_performance:prepare",
     "sql.result": "sql_result:prepare",
+    "command": "command:prepare",
     "user": "user:prepare",
 }
 KEY_ONLY: Final = frozenset({"json.expected", "text.expected", "python.cases", "sql.result"})
 """Validators whose options are the answer: they can never be public."""
 
 CONFINED: Final = frozenset(
-    {"python.cases", "python.examples", "python.syntax", "python.static", "python.tests", "sql.result"}
+    (
+        *("python.cases", "python.examples", "python.syntax", "python.static", "python.tests", "python.performance"),
+        *("sql.result", "command"),
+    )
 )
 """Validators that run what an artifact holds, and therefore need a sandbox."""
 

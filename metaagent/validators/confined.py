@@ -51,13 +51,17 @@ class Said:
     @property
     def end(self) -> tuple[ErrorKind, str]:
         """Why there are no more messages, as the kind and message of a finding."""
-        outcome = self.outcome
-        if outcome.killed_for is not None:
-            return _WORDS[outcome.killed_for]
-        if outcome.status is Status.SIGNALLED:
-            kind = ErrorKind.RESOURCE if outcome.signal == _SIGXFSZ else ErrorKind.EXCEPTION
-            return kind, f"the process was ended by signal {outcome.signal}"
-        return ErrorKind.EXCEPTION, f"the process ended itself with status {outcome.exit_code}"
+        return ended_as(self.outcome)
+
+
+def ended_as(outcome: Outcome) -> tuple[ErrorKind, str]:
+    """How a process ended, as the kind and message of a finding."""
+    if outcome.killed_for is not None:
+        return _WORDS[outcome.killed_for]
+    if outcome.status is Status.SIGNALLED:
+        kind = ErrorKind.RESOURCE if outcome.signal == _SIGXFSZ else ErrorKind.EXCEPTION
+        return kind, f"the process was ended by signal {outcome.signal}"
+    return ErrorKind.EXCEPTION, f"the process ended itself with status {outcome.exit_code}"
 
 
 def ask(

@@ -20,6 +20,7 @@ from typing import Any
 
 from metaagent.records import Check, ErrorKind, Finding
 from metaagent.validators.compare import is_number
+from metaagent.validators.expressions import search
 from metaagent.validators.jsontext import json_text, read_decimals
 from metaagent.validators.options import only, pattern
 from metaagent.validators.paths import MISSING, Part, find_all, read_path
@@ -105,7 +106,7 @@ def _regex(setting: Any, option: str) -> Test:
 
 def _match(expression: re.Pattern[str], value: Any) -> str | None:
     text = _text(value)
-    return None if text is not None and expression.fullmatch(text) else "does not match the pattern"
+    return None if text is not None and search(expression, text, whole=True) else "does not match the pattern"
 
 
 def _date(setting: Any, option: str) -> Test:

@@ -7,6 +7,7 @@ References out of the schema are not followed: a check never opens a connection.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -14,6 +15,7 @@ from typing import Any
 
 from metaagent.records import Check, ErrorKind, Finding
 from metaagent.validators.accept import Accepts, compiled
+from metaagent.validators.expressions import search
 from metaagent.validators.jsontext import json_text, kind_of, storable
 from metaagent.validators.options import only
 from metaagent.validators.paths import child, show_path
@@ -95,10 +97,28 @@ def _validator(schema: dict[str, Any]) -> Any:
         raise OptionsError(f"is not a JSON Schema: {where}: {storable(error.message[:200])}", "schema") from None
     except (TypeError, ValueError, RecursionError) as error:
         raise OptionsError(f"is not a JSON Schema: {error}", "schema") from None
+    bounded = {name: _bounded(name, Draft202012Validator.VALIDATORS[name]) for name in _EXPRESSIONS}
     kind = validators.extend(  # type: ignore[no-untyped-call]
-        Draft202012Validator, {"uniqueItems": _unique}
+        Draft202012Validator, {"uniqueItems": _unique, **bounded}
     )
     return kind(schema, registry=Registry())
+
+
+_EXPRESSIONS = ("pattern", "patternProperties", "additionalProperties")
+"""Keywords whose expressions the library tries without an end: they are tried before it, with one."""
+
+
+def _bounded(keyword: str, check: Any) -> Any:
+    def checked(validator: Any, value: Any, instance: Any, schema: Any) -> Any:
+        if keyword == "pattern" and isinstance(instance, str):
+            search(re.compile(value), instance)
+        elif keyword != "pattern" and isinstance(instance, dict):
+            for expression in map(re.compile, schema.get("patternProperties", ())):
+                for name in instance:
+                    search(expression, name)
+        return check(validator, value, instance, schema)
+
+    return checked
 
 
 def _unique(_validator: Any, wanted: bool, instance: Any, _schema: Any) -> Iterable[_Error]:

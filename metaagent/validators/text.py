@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from metaagent.records import Check, ErrorKind, Finding
+from metaagent.validators.expressions import search
 from metaagent.validators.jsontext import json_text
 from metaagent.validators.options import flag, number, only, pattern, texts
 from metaagent.validators.protocol import Artifact, CheckContext, Options, OptionsError, Prepared, Result
@@ -133,7 +134,7 @@ def _contains(parts: tuple[str, ...], message: str, ignore_case: bool) -> Test:
 
 def _matches(expression: re.Pattern[str]) -> Test:
     def test(text: str) -> Finding | None:
-        if expression.search(text, 0, MAX_SEARCHED):
+        if search(expression, text[:MAX_SEARCHED]):
             return None
         return Finding(ErrorKind.ASSERTION, "required pattern is missing", "", json_text(expression.pattern))
 
@@ -152,11 +153,11 @@ def _lacks(part: str, ignore_case: bool) -> Test:
 
 def _avoids(expression: re.Pattern[str]) -> Test:
     def test(text: str) -> Finding | None:
-        match = expression.search(text, 0, MAX_SEARCHED)
-        if match is None:
+        span = search(expression, text[:MAX_SEARCHED])
+        if span is None:
             return None
-        got = json_text(match[0], 400)
-        return Finding(ErrorKind.ASSERTION, "forbidden pattern is there", _line(text, match.start()), None, got)
+        got = json_text(text[slice(*span)], 400)
+        return Finding(ErrorKind.ASSERTION, "forbidden pattern is there", _line(text, span[0]), None, got)
 
     return test
 

@@ -68,3 +68,17 @@ def test_a_workspace_made_here_runs_its_checks_until_that_is_revoked(tmp_path: P
     cli("-C", tmp_path, "trust", "--revoke")
     ran = cli("-C", tmp_path, "task", "validate", "T-1", "--artifact", "-", input="yes")
     assert (ran.status, "metaagent trust" in ran.err) == (6, True)
+
+
+def test_commands_of_tasks_are_trusted_too(workspace: Path, cli: Cli) -> None:
+    (workspace / "tasks").mkdir(exist_ok=True)
+    task = workspace / "tasks" / "T-1.yaml"
+    task.write_text("goal: Say it.\nchecks: {public: [{command: {run: wc -l artifact}}]}\n", encoding="utf-8")
+    cli("task", "add", "-", input='{"title": "t", "id": "T-1"}')
+    ran = cli("task", "validate", "T-1", "--artifact", "-", input="yes\n")
+    assert (ran.status, "the command may not run yet: wc -l artifact" in ran.err) == (6, True)
+    assert states(cli) == {"command: wc -l artifact": "new"}
+    assert cli("trust", "--yes").out == "trusted command: wc -l artifact\n"
+    assert cli("task", "validate", "T-1", "--artifact", "-", input="yes\n").status == 0
+    task.write_text("goal: Say it.\nchecks: {public: [{command: {run: wc -c artifact}}]}\n", encoding="utf-8")
+    assert cli("task", "validate", "T-1", "--artifact", "-", input="yes\n").status == 6

@@ -44,5 +44,5 @@ def context(root: Path, sandbox: Sandbox | None = None) -> CheckContext:
     return CheckContext(root, trusted=lambda path, digest: True, sandbox=sandbox or strongest())  # noqa: ARG005
 
 
-def verdict(root: Path, artifact: str, validator: str, sandbox: Sandbox | None = None, **options: Any) -> Verdict:
+def verdict(root: Path, artifact: str, validator: str, sandbox: Sandbox | None = None, /, **options: Any) -> Verdict:
     return judge(artifact, (Check(validator, False, options),), context(root, sandbox))[0]
