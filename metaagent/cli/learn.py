@@ -5,7 +5,15 @@ The first docstring line of a subcommand is its help text; all of them read the 
 
 from __future__ import annotations
 
-from metaagent.cli import learn_errors, learn_history, learn_loop, learn_plan, learn_propose, learn_test
+from metaagent.cli import (
+    learn_errors,
+    learn_history,
+    learn_loop,
+    learn_patterns,
+    learn_plan,
+    learn_propose,
+    learn_test,
+)
 from metaagent.cli.state import noun
 
 app = noun("Learn from errors: patterns, causes, remedies, trials. Reads the mine split only.")
@@ -14,6 +22,7 @@ app.callback(invoke_without_command=True, no_args_is_help=False)(learn_loop.comm
 
 app.command("errors")(learn_errors.command)
 app.command("propose")(learn_propose.command)
+app.add_typer(learn_patterns.app, name="patterns")
 app.command("plan")(learn_plan.command)
 app.command("test")(learn_test.command)
 app.command("history")(learn_history.command)

@@ -28,12 +28,12 @@ def command(
     limit: Annotated[int, typer.Option(min=1, help="At most this many, the newest.")] = 50,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="One JSON object a line.")] = False,
 ) -> None:
-    """Error events, newest last, with what was expected and got."""
+    """Error events of the mine split, newest last, with what was expected and got."""
     from metaagent.cli.log import since_moment
     from metaagent.ledger.error_events import EventFilters
 
     state = current()
-    rows = _rows(state, EventFilters(None, _kind(kind), task, domain, validator, since_moment(since)), limit)
+    rows = _rows(state, EventFilters(None, kind_named(kind), task, domain, validator, since_moment(since)), limit)
     if jsonl:
         for row in rows:
             state.line(row)
@@ -44,16 +44,20 @@ def command(
 
 
 def _rows(state: State, filters: Any, limit: int) -> list[dict[str, Any]]:
+    from dataclasses import replace
+
+    from metaagent.cli.mine import mine_ledger
     from metaagent.ledger.error_events import list_events
 
     if not state.has_ledger():
         return []
-    with state.ledger(read_only=True) as ledger:
-        found = list_events(ledger, filters, limit)
+    with mine_ledger(state) as (ledger, tasks):
+        found = list_events(ledger, replace(filters, tasks=tasks), limit)
     return [{**dict(row), "public": bool(row["public"])} for row in reversed(found)]
 
 
-def _kind(text: str | None) -> str | None:
+def kind_named(text: str | None) -> str | None:
+    """One of the kinds of error events; raises UsageError with the nearest."""
     from difflib import get_close_matches
 
     from metaagent.errors import UsageError

@@ -5,12 +5,13 @@ Within one version fields are added, never removed or changed in meaning. A test
 
 from __future__ import annotations
 
-from metaagent.cli.schemas_learn import FINGERPRINT, LEARN
+from metaagent.cli.schemas_learn import FINGERPRINT, INGEST, LEARN
 from metaagent.cli.shapes import (
     ANYTHING,
     COUNT,
     NUMBER,
     OUTCOME,
+    SHARE,
     STATUS,
     TEXT,
     TIME,
@@ -24,7 +25,6 @@ from metaagent.cli.shapes import (
     record,
 )
 
-SHARE = record(k=COUNT, n=COUNT, low=NUMBER, high=NUMBER)
 FINDING = record(kind=TEXT, message=TEXT, location=TEXT, expected=maybe(TEXT), got=maybe(TEXT))
 COMMENT = record(time=TIME, agent=TEXT, role=TEXT, body=TEXT)
 DECISION = record(time=TIME, decision=TEXT, why=TEXT, by=TEXT)
@@ -401,6 +401,7 @@ SCHEMAS: dict[str, Schema] = {
     "evaluate": listed(MEASURES),
     "fingerprint": listed(FINGERPRINT),
     "heartbeat": listed(PULSE),
+    "ingest": INGEST,
     "init": record(root=TEXT, written=listed(TEXT), kept=listed(TEXT), trusted=listed(TEXT), dry_run=TRUTH),
     "ledger": either(
         record("ledger path", path=TEXT, exists=TRUTH),

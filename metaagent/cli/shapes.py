@@ -40,3 +40,6 @@ def extended(base: Schema, title: str, /, **fields: Schema) -> Schema:
 
 def either(*schemas: Schema) -> Schema:
     return {"anyOf": list(schemas)}
+
+
+SHARE = record(k=COUNT, n=COUNT, low=NUMBER, high=NUMBER)

@@ -68,9 +68,13 @@ class Group:
     members: tuple[str, ...]
     count: int
     differences: tuple[Difference, ...] = ()
+    by_person: bool = False
 
     @property
     def route(self) -> str:
+        """How the group was made: exact, merged, or by a person."""
+        if self.by_person:
+            return "person"
         return "merged" if len(self.members) > 1 else "exact"
 
 

@@ -35,6 +35,41 @@ def list_events(ledger: Ledger, filters: EventFilters, limit: int) -> list[Row]:
     return ledger.query(f"{_EVENTS} {where} ORDER BY e.time DESC, e.id DESC LIMIT ?", (*values, limit))
 
 
+def learnable(ledger: Ledger, filters: EventFilters) -> list[Row]:
+    """What patterns are mined from, oldest first: the events of attempts that ran or were measured. Not those of
+    trials, and no failures of the infrastructure."""
+    where, values = conditions(filters)
+    also = "a.purpose <> 'trial' AND e.kind <> 'infrastructure'"
+    where = f"{where} AND {also}" if where else f"WHERE {also}"
+    return ledger.query(f"{_EVENTS} {where} ORDER BY e.time, e.id", values)
+
+
+def by_ids(ledger: Ledger, ids: Collection[str]) -> list[Row]:
+    """These events, oldest first."""
+    wanted = json.dumps(sorted(ids))
+    return ledger.query(f"{_EVENTS} WHERE e.id IN (SELECT value FROM json_each(?)) ORDER BY e.time, e.id", (wanted,))
+
+
+def exposed(ledger: Ledger, tasks: Collection[str] | None) -> list[Row]:
+    """The attempts that could have shown errors, oldest first, with the validators that judged each (a JSON list)."""
+    where, values = "", []
+    if tasks is not None:
+        where, values = "AND a.task_id IN (SELECT value FROM json_each(?))", [json.dumps(sorted(tasks))]
+    return ledger.query(
+        f"""SELECT a.id, a.time, a.task_id, a.domain, o.outcome,
+                   (SELECT json_group_array(DISTINCT v.validator) FROM verdicts v WHERE v.attempt_id = a.id)
+                   AS validators
+            FROM attempts a JOIN outcomes o ON o.attempt_id = a.id
+            WHERE a.purpose <> 'trial' AND o.outcome IN ('pass', 'fail') {where} ORDER BY a.time, a.id""",
+        values,
+    )
+
+
+def activated(ledger: Ledger) -> list[Row]:
+    """When a protocol was put in force, by domain."""
+    return ledger.query("SELECT domain, time FROM activations ORDER BY id")
+
+
 def conditions(filters: EventFilters) -> tuple[str, list[Any]]:
     """The WHERE clause on ``error_events e`` and ``attempts a``, and its values."""
     parts: list[str] = []

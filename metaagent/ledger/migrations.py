@@ -54,7 +54,13 @@ def m004_trials(connection: sqlite3.Connection) -> None:
         connection.execute(f"CREATE INDEX {name} ON {target}")
 
 
-CHANGES: list[Change] = [m001_first, m002_sandboxes, m003_proposals, m004_trials]
+def m005_patterns(connection: sqlite3.Connection) -> None:
+    _facts(connection, schema.FACTS_5)
+    for table, columns in schema.DERIVED_5.items():
+        connection.execute(f"CREATE TABLE {table} ({columns}) WITHOUT ROWID")
+
+
+CHANGES: list[Change] = [m001_first, m002_sandboxes, m003_proposals, m004_trials, m005_patterns]
 
 
 def build(changes: list[Change]) -> Migrations:

@@ -169,6 +169,28 @@ INDEXES_4: dict[str, str] = {
     "trials_by_candidate": "candidates (candidate)",
 }
 
+FACTS_5: dict[str, str] = {
+    "pattern_edits": """
+        id TEXT PRIMARY KEY, time TEXT NOT NULL, run_id TEXT, action TEXT NOT NULL
+            CHECK (action IN ('split', 'merge', 'label')),
+        pattern TEXT NOT NULL, signatures TEXT NOT NULL, text TEXT NOT NULL, by TEXT NOT NULL""",
+    "ingests": """
+        id TEXT PRIMARY KEY, time TEXT NOT NULL, run_id TEXT, source TEXT NOT NULL, format TEXT NOT NULL,
+        sha256 TEXT NOT NULL, size INTEGER NOT NULL, UNIQUE (sha256, format)""",
+    "ingest_ends": """
+        ingest_id TEXT PRIMARY KEY REFERENCES ingests(id), time TEXT NOT NULL, run_id TEXT, errors INTEGER NOT NULL""",
+    "foreign_errors": """
+        ingest_id TEXT NOT NULL REFERENCES ingests(id), number INTEGER NOT NULL, kind TEXT NOT NULL,
+        head TEXT NOT NULL, message TEXT NOT NULL, PRIMARY KEY (ingest_id, number)""",
+}
+
+# Made anew from the facts by `ledger rebuild`.
+DERIVED_5: dict[str, str] = {
+    "foreign_signatures": """
+        ingest_id TEXT NOT NULL, signature TEXT NOT NULL, kind TEXT NOT NULL, head TEXT NOT NULL,
+        message TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (ingest_id, signature)""",
+}
+
 # The one way to remove a fact: `ledger prune` puts its name into `switches` inside its own transaction.
 PRUNE_SWITCH = "prune"
 

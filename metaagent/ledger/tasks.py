@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from metaagent.ledger.database import Ledger, Row
@@ -64,6 +64,29 @@ def person_batch(
 
 def versions(ledger: Ledger, task_id: str) -> list[Row]:
     return ledger.query("SELECT * FROM task_versions WHERE task_id = ? ORDER BY id", (task_id,))
+
+
+def latest_versions(ledger: Ledger) -> list[Row]:
+    """The latest content of each task that was ever attempted or added."""
+    return ledger.query(
+        """SELECT * FROM task_versions v WHERE id = (SELECT max(id) FROM task_versions WHERE task_id = v.task_id)
+           ORDER BY task_id"""
+    )
+
+
+def inputs(ledger: Ledger, task_ids: Collection[str] | None = None) -> dict[str, str]:
+    """The latest inputs of each task (None: of all), as one text; of a task without inputs, its goal or title."""
+    where, values = (
+        ("WHERE task_id IN (SELECT value FROM json_each(?))", (json.dumps(sorted(task_ids)),))
+        if (task_ids is not None)
+        else ("", ())
+    )
+    found: dict[str, str] = {}
+    for row in ledger.query(f"SELECT task_id, body FROM task_versions {where} ORDER BY id", values):
+        content = json.loads(row["body"])
+        given = " ".join(map(str, content["inputs"].values()))
+        found[row["task_id"]] = given or content["goal"] or content["title"]
+    return found
 
 
 def status_changes(ledger: Ledger, task_id: str) -> list[Row]:

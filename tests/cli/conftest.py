@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from metaagent.ledger import attempts, runs
+from metaagent.ledger import attempts, runs, splits
 from metaagent.ledger.database import Ledger
 from metaagent.records import (
     Agent,
@@ -91,3 +91,13 @@ def recorded(workspace: Path) -> Path:
                     attempts.end_batch(made, run_id=run_id, artifact=f"{task_id}/{attempt_id}.json", steps=True)
                 )
     return workspace
+
+
+@pytest.fixture
+def mined(recorded: Path) -> Path:
+    """The same, with every task of it in the mine split."""
+    with Ledger.open(recorded / ".metaagent" / "ledger.db") as ledger:
+        ids = [f"TASK-00{number}" for number in (3, 5, 7)]
+        entries = [splits.Entry(task, f"hash-{task}", task, "", "data.json.extract") for task in ids]
+        splits.divide(ledger, "", entries, lambda _: dict.fromkeys(ids, "mine"), "salt")
+    return recorded

@@ -13,7 +13,7 @@ from tests.conftest import Ran
 Cli = Callable[..., Ran]
 
 
-@pytest.mark.usefixtures("recorded")
+@pytest.mark.usefixtures("mined")
 def test_all_events_with_expected_and_got(cli: Cli) -> None:
     ran = cli("learn", "errors")
     assert ran.status == 0, ran.err
@@ -36,7 +36,7 @@ def test_all_events_with_expected_and_got(cli: Cli) -> None:
     ],
     ids=str,
 )
-@pytest.mark.usefixtures("recorded")
+@pytest.mark.usefixtures("mined")
 def test_filters(option: list[str], count: int, cli: Cli) -> None:
     assert len(cli("learn", "errors", "--json", *option).json) == count
     lines = cli("learn", "errors", "--jsonl", *option).out.splitlines()
@@ -45,7 +45,7 @@ def test_filters(option: list[str], count: int, cli: Cli) -> None:
     ]
 
 
-@pytest.mark.usefixtures("recorded")
+@pytest.mark.usefixtures("mined")
 def test_an_unknown_kind_names_the_nearest(cli: Cli) -> None:
     ran = cli("learn", "errors", "--kind", "asertion")
     assert ran.status == 2
