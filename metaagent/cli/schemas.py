@@ -224,6 +224,7 @@ STATUS_PAGE = record(
     ),
     interrupted=record(operations=COUNT, claims=COUNT, attempts=COUNT),
     problems=listed(record(line=COUNT, message=TEXT, mend=TEXT)),
+    hosts=listed(record(url=TEXT, state={"enum": ["in", "out", "unknown"]}, note=TEXT, seen=maybe(TIME))),
 )
 
 ARTIFACT = record(

@@ -1,9 +1,10 @@
-"""What the model commands do with the configured Ollama servers: look, let them fetch, give them a model."""
+"""What commands do with the configured Ollama servers: look, let them fetch, give them a model."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,57 @@ if TYPE_CHECKING:
     from metaagent.config import Config
     from metaagent.inference.base import ModelInfo
     from metaagent.inference.ollama import OllamaBackend
+    from metaagent.workspace import Workspace
 
 PROBE_SECONDS = 1.0
+STATUS_SECONDS = 2.0
+
+
+def remembered(workspace: Workspace) -> list[dict[str, Any]]:
+    """How each of several configured servers did when it was last used; asks nobody. Empty where no run has used
+    several."""
+    from metaagent.inference.host_memory import host_file, recall
+
+    known = recall(host_file(workspace.root))
+    if not known:
+        return []
+    from metaagent.inference.select import server_urls
+
+    rows = []
+    for url in server_urls(workspace.config):
+        one = known.get(url)
+        if one is None:
+            rows.append(_host_row(url, "unknown", "not used yet"))
+        elif one.until is None:
+            rows.append(_host_row(url, "in", f"last used {_clock(one.seen)}", one.seen))
+        else:
+            again = f"left out until {_clock(one.until)}, then probed: {one.reason}"
+            rows.append(_host_row(url, "out", again, one.seen))
+    return rows
+
+
+def asked(config: Config) -> list[dict[str, Any]]:
+    """How each configured server does now; one that does not answer costs STATUS_SECONDS, several no more."""
+    from metaagent.inference.select import ask_servers, lacking
+
+    now = datetime.now(UTC)
+    rows = []
+    for url, models in ask_servers(config, STATUS_SECONDS).items():
+        if models is None:
+            rows.append(_host_row(url, "out", "no Ollama server answers", now))
+            continue
+        missing = lacking(config, models)
+        note = f"lacks {', '.join(missing)}" if missing else f"has {len(models)} models, those in use among them"
+        rows.append(_host_row(url, "in", note, now))
+    return rows
+
+
+def _host_row(url: str, state: str, note: str, seen: datetime | None = None) -> dict[str, Any]:
+    return {"url": url, "state": state, "note": note, "seen": seen}
+
+
+def _clock(time: datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def served(config: Config) -> list[ModelInfo]:

@@ -6,9 +6,11 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from metaagent.cli import listing
+import typer
+
+from metaagent.cli import listing, servers
 from metaagent.cli.render import counted
 from metaagent.cli.state import State, Table, current, printable
 
@@ -33,25 +35,29 @@ class Glance:
     last_run: dict[str, Any] | None
     interrupted: dict[str, int]
     problems: list[dict[str, Any]]
+    hosts: list[dict[str, Any]]
 
 
-def command() -> None:
-    """The workspace at a glance: counts, agents, running work, blockers."""
+def command(
+    hosts: Annotated[bool, typer.Option("--hosts", help="Ask each Ollama server now; waits 2 s at most.")] = False,
+) -> None:
+    """The workspace at a glance: counts, agents, running work, blockers, hosts."""
     state = current()
-    found = glance(state)
+    found = glance(state, ask_hosts=hosts)
     state.out("status", found, *_human(found))
     state.notice(f"next: {next_step(found)}")
 
 
-def glance(state: State) -> Glance:
+def glance(state: State, *, ask_hosts: bool = False) -> Glance:
     board = state.board()
+    hosts = servers.asked(state.config()) if ask_hosts else servers.remembered(state.workspace())
     if state.has_ledger():
         with state.ledger(read_only=True) as ledger:
-            return _look(state, board, ledger)
-    return _look(state, board, None)
+            return _look(state, board, ledger, hosts)
+    return _look(state, board, None, hosts)
 
 
-def _look(state: State, board: Board, ledger: Ledger | None) -> Glance:
+def _look(state: State, board: Board, ledger: Ledger | None, hosts: list[dict[str, Any]]) -> Glance:
     from metaagent.records import Status
 
     counts = {status.value: 0 for status in Status}
@@ -66,6 +72,7 @@ def _look(state: State, board: Board, ledger: Ledger | None) -> Glance:
         last_run=_last_run(ledger),
         interrupted=_interrupted(ledger),
         problems=[{"line": one.line, "message": one.message, "mend": one.mend} for one in listing.problems(board)],
+        hosts=hosts,
     )
 
 
@@ -149,6 +156,9 @@ def _human(found: Glance) -> list[str | Table]:
         parts += ["", Table(["blocker", "reason", "title"], rows)]
         if len(found.blockers) > BLOCKERS:
             parts.append(f"... and {len(found.blockers) - BLOCKERS} more: metaagent task list --status REVIEW")
+    if found.hosts:
+        host_rows = [(one["url"], one["state"], one["note"]) for one in found.hosts]
+        parts += ["", Table(["host", "state", "note"], host_rows)]
     if any(found.interrupted.values()):
         left = ", ".join(f"{count} {name}" for name, count in found.interrupted.items() if count)
         parts += ["", f"interrupted: {left}; the next run heals them"]

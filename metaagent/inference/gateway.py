@@ -118,6 +118,11 @@ class _Received:
     repeated: bool
 
 
+def _most_prompt(request: ChatRequest) -> int:
+    """A prompt has no more tokens than bytes, but for what a chat template adds."""
+    return watch.prompt_bytes(request.messages) + 64 * len(request.messages) + 256
+
+
 class Gateway:
     """``deadlines`` in seconds; ``retries`` after the first try, for ``TRANSIENT_REASONS`` only. A cached reply has
     ``cached=True`` and ``calls=0``, and cost no time; its token counts are those of the call that made it."""
@@ -226,11 +231,17 @@ class Gateway:
             with self.busy:
                 received = await self._read(request, end)
             if not received.text.strip():
-                raise self._failure("empty")
+                raise self._nothing_said(request, received)
             return received
         except ReplyError:
             self.usage.failed += 1
             raise
+
+    def _nothing_said(self, request: ChatRequest, received: _Received) -> ReplyError:
+        """A prompt whose question was cut away is often answered with nothing: that is not the model's fault."""
+        size = watch.prompt_bytes(request.messages)
+        cut = self._truncated(request, size, watch.plausible_count(received.last.prompt_tokens, _most_prompt(request)))
+        return self._failure("context", "it was cut, and nothing was answered") if cut else self._failure("empty")
 
     async def _read(self, request: ChatRequest, end: float) -> _Received:
         """One try. One timer serves all deadlines; it is moved on with each chunk."""
@@ -270,8 +281,7 @@ class Gateway:
     def _reply(self, request: ChatRequest, info: ModelInfo, got: _Received, seconds: float, calls: int) -> Reply:
         last = got.last
         size = watch.prompt_bytes(request.messages)
-        most_prompt = size + 64 * len(request.messages) + 256
-        prompt_tokens = watch.plausible_count(last.prompt_tokens, most_prompt)
+        prompt_tokens = watch.plausible_count(last.prompt_tokens, _most_prompt(request))
         limit = request.options.num_predict
         reply_tokens = watch.plausible_count(last.reply_tokens, limit + 8 if limit > 0 else self._most)
         if got.repeated and not last.done:

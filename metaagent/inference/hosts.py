@@ -85,6 +85,10 @@ class HostsBackend:
             for host in self._hosts
         ]
 
+    def load(self) -> dict[str, int]:
+        """How many calls each host is at work on."""
+        return {host.url: host.active for host in self._hosts}
+
     async def version(self) -> str:
         """The versions of the hosts that answer: replies of different versions may differ."""
         answers = await asyncio.gather(*(self._asked(host, host.backend.version) for host in self._hosts))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,31 +52,35 @@ def models_in_use(config: Config) -> tuple[str, ...]:
 
 
 def _first_usable(config: Config, files: Mapping[str, Path], workspace_root: Path, notice: Notice) -> Backend:
-    from metaagent.inference import ollama
-
     wanted = models_in_use(config)
     answers = [models for models in ask_servers(config, PROBE_SECONDS).values() if models is not None]
     if answers:
-        names = _ollama_names(config)
-        served = [model for models in answers for model in models]
-        lacking = [model for model in wanted if not ollama.has_model(served, names.get(model, model))]
-        if not lacking:
+        missing = lacking(config, [model for models in answers for model in models])
+        if not missing:
             return open_ollama(config, workspace_root, notice)
-        notice(f"Ollama answers but does not have {', '.join(lacking)}; looking for the embedded engine")
+        notice(f"Ollama answers but does not have {', '.join(missing)}; looking for the embedded engine")
     engine = find_spec("xllamacpp") is not None
     if engine and all(model in files for model in wanted):
         return _embedded(config, files, notice)
     raise _nothing_usable(wanted, files, engine, bool(answers), _ollama_names(config))
 
 
+def lacking(config: Config, served: Sequence[ModelInfo]) -> list[str]:
+    """The models in use that are not among those served."""
+    from metaagent.inference.ollama import has_model
+
+    names = _ollama_names(config)
+    return [model for model in models_in_use(config) if not has_model(served, names.get(model, model))]
+
+
 def _nothing_usable(
     wanted: tuple[str, ...], files: Mapping[str, Path], engine: bool, served: bool, names: Mapping[str, str]
 ) -> BackendUnreachableError | ModelMissingError:
     if engine:
-        lacking = [model for model in wanted if model not in files]
+        missing = [model for model in wanted if model not in files]
         return ModelMissingError(
-            f"the embedded engine is installed, but the model {', '.join(lacking)} is not here",
-            mend=f"metaagent model pull {lacking[0]}",
+            f"the embedded engine is installed, but the model {', '.join(missing)} is not here",
+            mend=f"metaagent model pull {missing[0]}",
         )
     if served:
         return ModelMissingError(

@@ -65,13 +65,16 @@ def certainly_fits(request: ChatRequest, size: int) -> bool:
 def truncated(request: ChatRequest, size: int, prompt_tokens: int | None, bytes_per_token: float) -> bool | None:
     """Whether the backend cut the prompt (``size`` bytes), judged by the count it gives. ``None``: cannot be known.
 
-    Ollama cuts an over-long prompt to about half the window and answers with status 200. A count well below what the
-    text must have is a suspicion, not a proof: a cached prefix may be left out of the count.
+    Ollama cuts an over-long prompt and answers with status 200: 0.24 to the whole window, so that a count of it is no
+    accident, other versions to about half. A count well below what the text must have is a suspicion, not a proof: a
+    cached prefix may be left out of the count.
     """
     if certainly_fits(request, size):
         return False
     if prompt_tokens is None:
         return None
+    if prompt_tokens == request.options.num_ctx:
+        return True
     expected = size / bytes_per_token
     if prompt_tokens >= 0.75 * expected:
         return False

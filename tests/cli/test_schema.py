@@ -32,6 +32,7 @@ COMMANDS = [
     ["log"],
     ["log", FAILED],
     ["status"],
+    ["status", "--hosts"],
     ["evaluate", "--by", "agent"],
     ["artifact", "list"],
     ["config", "show"],

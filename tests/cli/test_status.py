@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from metaagent.inference.breaker import State
+from metaagent.inference.host_memory import host_file, recall, remember
+from metaagent.inference.hosts import HostState
 from tests.cli.conftest import RUNNING
 from tests.conftest import Ran
+from tests.fakes.ollama_server import FakeOllama
 
 Cli = Callable[..., Ran]
 
@@ -73,3 +77,48 @@ def test_many_blockers_are_counted_at_a_glance(workspace: Path, cli: Cli) -> Non
     assert ran.out.count("waits for a decision") == 10
     assert "... and 11 more: metaagent task list --status REVIEW" in ran.out
     assert len(cli("status", "--json").json["blockers"]) == 21
+
+
+def hosts(workspace: Path, *urls: str) -> None:
+    (workspace / ".metaagent").mkdir(exist_ok=True)
+    named = ", ".join(f"'{url}'" for url in urls)
+    (workspace / ".metaagent" / "config.yaml").write_text(f"default_model: tiny\nollama: {{hosts: [{named}]}}\n")
+
+
+def test_how_the_hosts_did_is_remembered_and_nobody_is_asked(workspace: Path, cli: Cli) -> None:
+    assert cli("status", "--json").json["hosts"] == []
+    hosts(workspace, "box:1", "box:2", "box:3")
+    states = [
+        HostState("http://box:1", State.IN),
+        HostState("http://box:2", State.OUT, 10.0, "no Ollama server answers at http://box:2"),
+        HostState("http://gone:4", State.IN),
+    ]
+    remember(host_file(workspace), states)
+    rows = cli("status", "--json").json["hosts"]
+    assert [(row["url"][-1], row["state"], row["seen"] is None) for row in rows] == [
+        ("1", "in", False),
+        ("2", "out", False),
+        ("3", "unknown", True),
+    ]
+    human = cli("status").out
+    assert "left out until" in human and "no Ollama server answers at http://box:2" in human
+
+
+def test_a_memory_that_is_not_ours_is_no_memory(workspace: Path, cli: Cli) -> None:
+    hosts(workspace, "box:1", "box:2")
+    for text in ("", "[]", '{"http://box:1": {}}', '{"http://box:1": {"seen": "x", "until": null, "reason": ""}}'):
+        host_file(workspace).write_text(text)
+        assert recall(host_file(workspace)) == {}
+        assert cli("status", "--json").json["hosts"] == []
+
+
+def test_the_hosts_are_asked_on_demand(workspace: Path, cli: Cli) -> None:
+    with FakeOllama().running() as good, FakeOllama(models=("other",)).running() as poor:
+        hosts(workspace, good.url, poor.url, "127.0.0.1:9")
+        ran = cli("status", "--hosts", "--json")
+        assert [(row["state"], row["note"]) for row in ran.json["hosts"]] == [
+            ("in", "has 1 models, those in use among them"),
+            ("in", "lacks tiny"),
+            ("out", "no Ollama server answers"),
+        ]
+        assert good.requests == []

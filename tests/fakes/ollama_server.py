@@ -307,6 +307,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.words(self.server_state.reply)
         self.done(prompt_eval_count=self.server_state.requests[-1]["options"]["num_ctx"] // 2)
 
+    def chat_truncated_empty(self) -> None:
+        self.start()
+        self.done(prompt_eval_count=self.server_state.requests[-1]["options"]["num_ctx"])
+
     def chat_empty(self) -> None:
         self.start()
         self.done()

@@ -208,6 +208,14 @@ async def test_a_cut_prompt_is_suspected(fake: FakeOllama) -> None:
         assert (await door.chat(request("short", num_ctx=1024))).truncated is False
 
 
+async def test_a_cut_prompt_that_is_answered_with_nothing_is_a_matter_of_the_window(fake: FakeOllama) -> None:
+    fake.behaviours = ["truncated_empty"]
+    async with opened(fake) as door:
+        with pytest.raises(ReplyError) as caught:
+            await door.chat(request("every word counts here " * 500, num_ctx=1024))
+        assert caught.value.reason == "context"
+
+
 @pytest.mark.parametrize("behaviour", ["repeats", "thirty_tokens"])
 async def test_a_reply_that_repeats_itself_is_ended(fake: FakeOllama, behaviour: str) -> None:
     fake.behaviours = [behaviour]

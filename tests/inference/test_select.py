@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ import pytest
 from metaagent.config import Config
 from metaagent.errors import BackendUnreachableError, ConfigError, ModelMissingError
 from metaagent.inference import select
+from metaagent.inference.host_memory import host_file, recall
+from metaagent.inference.hosts import HostsBackend
 from metaagent.inference.ollama import OllamaBackend
 from metaagent.inference.select import models_in_use, open_backend
 from tests.fakes.ollama_server import FakeOllama
@@ -106,3 +109,21 @@ def test_nothing_usable_says_what_to_install(tmp_path: Path, engine: dict[str, b
 
 def test_a_named_backend_is_not_asked_first(tmp_path: Path) -> None:
     assert opened(config(backend="ollama", ollama={"hosts": ["127.0.0.1:9"]}), tmp_path) == ("ollama", [])
+
+
+def test_several_hosts_are_one_backend_whose_states_are_remembered(fake: FakeOllama, tmp_path: Path) -> None:
+    (tmp_path / ".metaagent").mkdir()
+    settings = config(
+        backend="auto", default_model="tiny", ollama={"hosts": [fake.url, "127.0.0.1:9", f"{fake.url}/"], "parallel": 3}
+    )
+    backend = open_backend(settings, tmp_path, notice=lambda _: None)
+    assert isinstance(backend, HostsBackend)
+    assert backend.slots == 6  # the same server twice is one
+
+    async def look() -> None:
+        assert (await backend.describe("tiny")).name == "tiny"
+        await backend.close()
+
+    asyncio.run(look())
+    known = recall(host_file(tmp_path))
+    assert [known[url].until is None for url in (fake.url, "http://127.0.0.1:9")] == [True, False]

@@ -50,9 +50,15 @@ def test_a_prompt_smaller_than_the_window_in_bytes_was_not_cut() -> None:
     assert watch.truncated(request("x" * 900, num_ctx=1024), 900, 1, 4.0) is False
 
 
-@pytest.mark.parametrize(("count", "verdict"), [(None, None), (2048, True), (9800, False), (8000, False)])
+@pytest.mark.parametrize(("count", "verdict"), [(None, None), (2048, True), (4096, True), (9800, False)])
 def test_a_long_prompt_is_judged_by_its_count(count: int | None, verdict: bool | None) -> None:
     assert watch.truncated(request(num_ctx=4096), 40_000, count, 4.0) is verdict
+
+
+def test_a_prompt_that_fills_the_window_to_its_last_token_was_cut() -> None:
+    """One that is hardly too long: its count is not low at all."""
+    assert watch.truncated(request(num_ctx=512), 2100, 512, 4.0) is True
+    assert watch.truncated(request(num_ctx=512), 2000, 490, 4.0) is False
 
 
 def test_a_low_count_of_a_prompt_that_should_fit_proves_nothing() -> None:
