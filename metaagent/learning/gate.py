@@ -30,6 +30,7 @@ FORGOTTEN = 0.05
 """The largest net share of what earlier promotions fixed that a candidate may lose."""
 MOST_CANDIDATES = 20
 """A gate set that has decided more candidates than this has been looked at too often to be trusted."""
+NEGLIGIBLE = 1e-15
 LARGEST = 1e300
 """E is cut here: JSON has no infinity, and nothing is decided beyond it."""
 
@@ -212,9 +213,6 @@ def _evidence(pairs: Sequence[Pair], terms: Terms) -> float:
 
 
 def _verdict(pairs: Sequence[Pair], terms: Terms, value: float, differences: Sequence[float]) -> tuple[str | None, str]:
-    harmed = harmed_families(pairs, terms.families)
-    if harmed:
-        return "reject", f"does harm in {len(harmed)} of {terms.families} families"
     left = terms.pairs - len(pairs)
     if value >= terms.threshold:
         return _guarded(pairs, terms, left)
@@ -235,6 +233,9 @@ def _guarded(pairs: Sequence[Pair], terms: Terms, left: int) -> tuple[str | None
     """E has reached the threshold: what else has to hold before anything is promoted."""
     if left and sum(pair.fixed for pair in pairs) < terms.fixed:
         return None, ""  # every task that an earlier promotion fixed is looked at first
+    harmed = harmed_families(pairs, terms.families)
+    if harmed:
+        return "reject", f"does harm in {len(harmed)} of {terms.families} families"
     kept = forgetting(pairs)
     if kept.net > FORGOTTEN:
         return "reject", f"forgets {kept.lost} of {kept.tasks} tasks that earlier promotions fixed"
@@ -293,20 +294,26 @@ def power(pairs: int, gains: float, losses: float, wanted: float) -> float:
     if not discordant or pairs < 1:
         return 0.0
     up = gains / discordant
+    bar = [_gains_needed(0, 0, wanted)]  # by the number of losses
     alive, crossed, found = {0: 1.0}, 0.0, 0.0
     for steps in range(1, pairs + 1):
+        bar.append(_gains_needed(bar[-1], steps, wanted))
         moved: dict[int, float] = {}
         for won, chance in alive.items():
-            moved[won + 1] = moved.get(won + 1, 0.0) + chance * up
-            moved[won] = moved.get(won, 0.0) + chance * (1 - up)
-        alive = {}
-        for won, chance in moved.items():
-            if evidence(won, steps - won) >= wanted:
-                crossed += chance
-            else:
-                alive[won] = chance
+            if chance > NEGLIGIBLE:
+                moved[won + 1] = moved.get(won + 1, 0.0) + chance * up
+                moved[won] = moved.get(won, 0.0) + chance * (1 - up)
+        crossed += sum(chance for won, chance in moved.items() if won >= bar[steps - won])
+        alive = {won: chance for won, chance in moved.items() if won < bar[steps - won]}
         found += crossed * _binomial(steps, pairs, discordant)
     return found
+
+
+def _gains_needed(at_least: int, losses: int, wanted: float) -> int:
+    gains = at_least
+    while evidence(gains, losses) < wanted:
+        gains += 1
+    return gains
 
 
 def _binomial(k: int, n: int, p: float) -> float:
