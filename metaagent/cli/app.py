@@ -33,6 +33,7 @@ NOUNS: dict[str, dict[str, str]] = {
     "Learn": {
         "learn": "Learn from errors: patterns, causes, remedies, trials.",
         "ingest": "Put the errors that other tools reported into the ledger and its patterns.",
+        "protocol": "Versions of what learning changes: list, show, compare.",
         "fingerprint": "Group the errors of another tool by fingerprint, as a filter; needs no workspace.",
     },
     "Look": {

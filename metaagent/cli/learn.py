@@ -6,11 +6,13 @@ The first docstring line of a subcommand is its help text; all of them read the 
 from __future__ import annotations
 
 from metaagent.cli import (
+    learn_aa,
     learn_errors,
     learn_history,
     learn_loop,
     learn_patterns,
     learn_plan,
+    learn_promote,
     learn_propose,
     learn_test,
 )
@@ -26,3 +28,6 @@ app.add_typer(learn_patterns.app, name="patterns")
 app.command("plan")(learn_plan.command)
 app.command("test")(learn_test.command)
 app.command("history")(learn_history.command)
+app.command("promote")(learn_promote.promote)
+app.command("rollback")(learn_promote.rollback)
+app.command("aa")(learn_aa.command)

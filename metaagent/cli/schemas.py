@@ -6,6 +6,7 @@ Within one version fields are added, never removed or changed in meaning. A test
 from __future__ import annotations
 
 from metaagent.cli.schemas_learn import FINGERPRINT, INGEST, LEARN
+from metaagent.cli.schemas_trials import PROTOCOL
 from metaagent.cli.shapes import (
     ANYTHING,
     COUNT,
@@ -429,6 +430,7 @@ SCHEMAS: dict[str, Schema] = {
         ),
         record("model remove", name=TEXT, removed=listed(TEXT)),
     ),
+    "protocol": either(*PROTOCOL),
     "run": either(RUN, PLAN),
     "sandbox": either(SANDBOXES, SANDBOX_RUN),
     "schedule": record(crontab=TEXT, service=TEXT, timer=TEXT),

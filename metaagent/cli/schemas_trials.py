@@ -115,4 +115,66 @@ LOOP = record(
     seconds=NUMBER,
 )
 
-TRIALS: list[Schema] = [listed(LOOP), listed(PROPOSED), listed(TRIAL), listed(PLAN), listed(CANDIDATE)]
+IN_FORCE = record(
+    "learn promote, learn rollback",
+    action={"enum": ["manual", "rollback"]},
+    domain=TEXT,
+    model=TEXT,
+    version=COUNT,
+    hash=TEXT,
+    activation=maybe(TEXT),
+    dry_run=TRUTH,
+)
+FLIPS = record(
+    "learn aa",
+    model=TEXT,
+    protocol=TEXT,
+    tasks=COUNT,
+    flips=record(k=COUNT, n=COUNT, low=NUMBER, high=NUMBER),
+    changed=COUNT,
+    inconclusive=COUNT,
+    calls=COUNT,
+    steady=TRUTH,
+    engine=mapped(ANYTHING),
+)
+
+TRIALS: list[Schema] = [
+    listed(LOOP),
+    listed(PROPOSED),
+    listed(TRIAL),
+    listed(PLAN),
+    listed(CANDIDATE),
+    IN_FORCE,
+    FLIPS,
+]
+
+REMEDY = record(kind=TEXT, name=TEXT, settings=mapped(ANYTHING))
+VERSION = record(
+    "protocol list",
+    version=COUNT,
+    hash=TEXT,
+    domain=TEXT,
+    model=TEXT,
+    kinds=listed(TEXT),
+    in_force=TRUTH,
+    verdict=maybe(VERDICT),
+    parent=maybe(TEXT),
+    time=TIME,
+    note=TEXT,
+)
+FLIPPED = record(task_id=TEXT, before=TEXT, after=TEXT, before_attempt=maybe(TEXT), after_attempt=maybe(TEXT))
+PROTOCOL: list[Schema] = [
+    listed(VERSION),
+    record("protocol show", version=COUNT, hash=TEXT, domain=TEXT, model=TEXT, remedies=listed(REMEDY)),
+    {
+        "title": "protocol diff",
+        "type": "object",
+        "properties": {
+            "from": TEXT,
+            "to": TEXT,
+            "changes": listed(record(change={"enum": ["added", "removed"]}, **REMEDY["properties"])),
+            "flipped": maybe(listed(FLIPPED)),
+        },
+        "required": ["from", "to", "changes", "flipped"],
+    },
+]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sqlite3
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from metaagent.errors import NotFoundError
 from metaagent.ledger.database import Ledger, Row
@@ -81,20 +83,63 @@ def active(ledger: Ledger, domain: str | None, model: str) -> Protocol:
     return _protocol(rows[place], model) if place in rows else empty(domain or "", model)
 
 
+def put_in_force(ledger: Ledger, protocol: Protocol, action: str, why: str, attempts: Iterable[str] = ()) -> str:
+    """``activate`` with the attempts that it rests on, in one transaction. The activation's id."""
+    if ledger.one("SELECT 1 FROM protocols WHERE hash = ?", (protocol.hash,)) is None:
+        record(ledger, protocol.domain, protocol.model, protocol.remedies)
+    activation, head = new_ulid(), (ledger.now(), ledger.run_id)
+    row = (activation, *head, protocol.domain, protocol.model, protocol.hash, action, why)
+    evidence = [(new_ulid(), *head, activation, attempt) for attempt in attempts]
+    ledger.write([(_ACTIVATE, row), ("INSERT INTO evidence VALUES (?, ?, ?, ?, ?)", evidence)])
+    return activation
+
+
+def before(ledger: Ledger, protocol: Protocol) -> Protocol:
+    """What a version was promoted in place of; where that is not known, what was in force before it; else version 0."""
+    row = ledger.one("SELECT parent FROM protocols WHERE hash = ?", (protocol.hash,))
+    parent = row["parent"] if row else None
+    if parent is None:
+        row = ledger.one(
+            """SELECT protocol FROM activations WHERE domain = ?1 AND model = ?2 AND protocol <> ?3 AND id <
+               (SELECT max(id) FROM activations WHERE domain = ?1 AND model = ?2 AND protocol = ?3)
+               ORDER BY id DESC LIMIT 1""",
+            (protocol.domain, protocol.model, protocol.hash),
+        )
+        parent = row["protocol"] if row else None
+    found = ledger.one("SELECT * FROM protocols WHERE hash = ?", (parent,)) if parent else None
+    if found is None or found["remedies"] == "[]":
+        return empty(protocol.domain, protocol.model)
+    return replace(_protocol(found, protocol.model), domain=protocol.domain)
+
+
 def load(ledger: Ledger, name: str) -> Protocol:
-    """By hash or the beginning of one; ``v0`` or ``0`` is the empty protocol."""
+    """By hash or the beginning of one, or by version: ``v3``, or ``DOMAIN:v3`` where several domains have it; ``v0`` or
+    ``0`` is the empty protocol."""
     if name in ("v0", "0", ""):
         return empty()
-    rows = ledger.query("SELECT * FROM protocols WHERE hash LIKE ? LIMIT 2", (name + "%",))
-    if len(rows) != 1:
-        raise NotFoundError(
-            f"no single protocol is named {name!r}", mend="metaagent ledger sql 'select * from protocols'"
-        )
-    return _protocol(rows[0], rows[0]["model"])
+    domain, _, last = name.rpartition(":")
+    version = re.fullmatch(r"v?(\d{1,5})", last)
+    if version and (last.startswith("v") or domain):
+        rows = ledger.query("SELECT * FROM protocols WHERE version = ? ORDER BY domain, model", (int(version[1]),))
+        rows = [row for row in rows if not domain or row["domain"] == domain]
+    else:
+        rows = ledger.query("SELECT * FROM protocols WHERE hash LIKE ? LIMIT 2", (name + "%",))
+    if len(rows) == 1:
+        return _protocol(rows[0], rows[0]["model"])
+    if not rows:
+        raise NotFoundError(f"no protocol is named {name!r}", mend="metaagent protocol list")
+    places = ", ".join(f"{row['domain']} ({row['model']}): {row['hash'][:12]}" for row in rows)
+    raise NotFoundError(f"{name!r} names several protocols: {places}", mend="metaagent protocol list")
 
 
 def versions(ledger: Ledger) -> list[Row]:
     return ledger.query("SELECT * FROM protocols ORDER BY id")
+
+
+def in_force(ledger: Ledger) -> list[Protocol]:
+    """Every protocol that is in force somewhere, by domain and model."""
+    rows = ledger.query("SELECT * FROM v_active_protocols ORDER BY domain, model")
+    return [_protocol(row, row["model"]) for row in rows]
 
 
 def _protocol(row: Row, model: str) -> Protocol:

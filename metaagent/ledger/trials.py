@@ -273,3 +273,30 @@ def seconds_per_call(ledger: Ledger, model: str) -> float | None:
         (model,),
     )
     return float(row[0]) if row and row[0] is not None else None
+
+
+def attempts_of(ledger: Ledger, protocol: str) -> list[str]:
+    """Every attempt of the trials of a protocol: what its being in force rests on."""
+    rows = ledger.query(
+        """SELECT p.control_attempt AS attempt FROM pairs p JOIN candidates c ON c.id = p.candidate_id
+           WHERE c.candidate = ?1
+           UNION SELECT p.candidate_attempt FROM pairs p JOIN candidates c ON c.id = p.candidate_id
+           WHERE c.candidate = ?1""",
+        (protocol,),
+    )
+    return [row["attempt"] for row in rows]
+
+
+def flipped(ledger: Ledger, one: str, other: str, model: str, task_ids: Iterable[str]) -> list[Row]:
+    """Of these tasks, those whose latest outcome under two protocols differs, on the same content."""
+    latest = """
+        SELECT a.task_id, a.task_hash, o.outcome, max(a.id) AS attempt FROM attempts a
+        JOIN outcomes o ON o.attempt_id = a.id
+        WHERE a.protocol = ? AND a.model = ? AND o.outcome IN ('pass', 'fail') GROUP BY a.task_id, a.task_hash"""
+    return ledger.query(
+        f"""SELECT x.task_id, x.outcome AS before, y.outcome AS after, x.attempt AS before_attempt,
+                   y.attempt AS after_attempt
+            FROM ({latest}) x JOIN ({latest}) y ON y.task_id = x.task_id AND y.task_hash = x.task_hash
+            WHERE x.outcome <> y.outcome AND x.task_id IN (SELECT value FROM json_each(?)) ORDER BY x.task_id""",
+        (one, model, other, model, json.dumps(sorted(task_ids))),
+    )

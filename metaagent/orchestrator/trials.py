@@ -121,7 +121,7 @@ def test(
         async def tried() -> TrialResult:
             status = "interrupted"
             gateway = Gateway(backend, config.deadlines, None)
-            crew = _crew(muster(config, ledger, {}), candidate.model)
+            crew = with_model(muster(config, ledger, {}), candidate.model)
             judge = judge_with(workspace, ledger, notice=notice)
             stand = Stand(
                 workspace, ledger, run_id, gateway, crew, judge, Purpose.TRIAL, options.agent, options.retries
@@ -162,7 +162,7 @@ def plan(workspace: Workspace, candidate: Protocol, options: TrialOptions) -> Pl
         )
 
 
-def _crew(crew: Crew, model: str) -> Crew:
+def with_model(crew: Crew, model: str) -> Crew:
     """Those who work with the candidate's model: a protocol is for one model."""
     agents = tuple(agent for agent in crew.agents if agent.model == model)
     if not agents:
@@ -224,9 +224,9 @@ def engine_key(engine: Mapping[str, Any], model: str) -> str:
 def _with_cache(stand: Stand, found: Trial, engine: Mapping[str, Any]) -> Gateway:
     """Replies that are there already may stand for new ones only where an A/A trial saw none change, and none that is
     older than the promotion that it would be the control for."""
-    seen, flips, changed = trials.flips(stand.ledger, engine_key(engine, found.candidate.model))
+    seen, flips, _ = trials.flips(stand.ledger, engine_key(engine, found.candidate.model))
     config = stand.workspace.config
-    if not config.cache or seen < STEADY or flips or changed:
+    if not config.cache or seen < STEADY or flips:
         return stand.gateway
     since = stand.ledger.one("SELECT max(time) FROM activations WHERE model = ?", (found.candidate.model,))
     cache = replies.LedgerReplyCache(stand.ledger, (since[0] if since else None) or "")
