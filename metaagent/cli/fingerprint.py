@@ -36,12 +36,15 @@ def command(
     from tempfile import TemporaryFile
 
     from metaagent.learning import readers
-    from metaagent.learning.stream import spool
+    from metaagent.learning.stream import spool, spool_lines
 
     state = current()
     form = readers.format_named(format, file)
     with opened(file) as stream, TemporaryFile(buffering=1 << 20) as kept:
-        miner = spool(readers.read(stream, form, shown_name(file)), kept)  # type: ignore[arg-type]
+        if form == "log":
+            miner = spool_lines(readers.log_lines(stream), kept)  # type: ignore[arg-type]
+        else:
+            miner = spool(readers.read(stream, form, shown_name(file)), kept)  # type: ignore[arg-type]
         if jsonl:
             for block in _blocks(miner, kept):  # type: ignore[arg-type]
                 render.write(block)
@@ -93,15 +96,11 @@ def _blocks(miner: Miner, kept: BinaryIO) -> Iterator[str]:
     from metaagent.cli.render import json_text
     from metaagent.learning.stream import fingerprints
 
-    heads: dict[int, str] = {}
+    wholes = [json_text({"kind": one.kind, "template": one.template, "pattern": one.id}) for one in miner.groups()]
+    heads = [whole[:-1] + ', "variables": ' for whole in wholes]
     lines: list[str] = []
-    for one in fingerprints(miner, kept):
-        head = heads.get(one.number)
-        if head is None:
-            group = one.group
-            whole = json_text({"kind": group.kind, "template": group.template, "pattern": group.id})
-            head = heads[one.number] = whole[:-1] + ', "variables": '
-        lines.append(f"{head}{json_text(one.variables)}}}")
+    for number, variables in fingerprints(miner, kept):
+        lines.append(f"{heads[number]}{variables}}}")
         if len(lines) == BLOCK:
             yield "\n".join(lines)
             lines = []

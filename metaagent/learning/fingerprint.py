@@ -13,18 +13,21 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from metaagent.learning.masks import (
+    RUN,
     SEPARATED,
     VARIABLE,
+    Finder,
     Form,
     collapse,
     collapse_fully,
+    finder,
     form_of,
-    values_of,
+    joined_values,
 )
 from metaagent.learning.merge import Difference, Words, align, differences, merge
 
@@ -78,14 +81,18 @@ class Group:
         return "merged" if len(self.members) > 1 else "exact"
 
 
+_Known = tuple[int, Form, Finder]
+"""Of a collapsed text: its signature's number, its form, and what finds the runs of its originals."""
+
+
 class Miner:
     """Counts signatures in memory that is bounded by their number, whatever the number of failures."""
 
     def __init__(self) -> None:
         self.signatures: list[Signature] = []
         self._numbers: dict[tuple[str, tuple[str, ...], Words], int] = {}
-        self._lines: dict[str, tuple[int, Form]] = {}
-        self._messages: dict[tuple[str, tuple[str, ...], str], tuple[int, Form]] = {}
+        self._lines: dict[str, _Known] = {}
+        self._messages: dict[tuple[str, tuple[str, ...], str], _Known] = {}
 
     def line(self, text: str) -> int:
         """The number of a log line's signature, counted once more."""
@@ -94,36 +101,41 @@ class Miner:
         self.signatures[number].count += 1
         return number
 
-    def line_values(self, text: str) -> tuple[int, list[str]]:
-        """The same, with the values of the variables."""
-        number, form = self._lines.get(collapse(text)) or self._new_line(text)
+    def line_values(self, text: str) -> tuple[int, str | None]:
+        """The same, with the values of the variables, joined by ``masks.SEPARATED`` (None: there are no variables)."""
+        number, form, find = self._lines.get(collapse(text)) or self._new_line(text)
         self.signatures[number].count += 1
-        return number, values_of(text, form)
+        return number, joined_values(text, form, find)
 
     def failure(self, failure: Failure) -> int:
+        """The number of any failure's signature, counted once more."""
         return self.failure_values(failure)[0]
 
-    def failure_values(self, failure: Failure) -> tuple[int, list[str]]:
+    def failure_values(self, failure: Failure) -> tuple[int, str | None]:
+        """The same, with the values of the variables."""
         if failure.kind == "log":
             return self.line_values(failure.message)
         text = failure.message[:LONGEST]
-        key = (failure.kind, failure.head, collapse_fully(collapse(text)))
+        collapsed = collapse_fully(collapse(text))
+        key = (failure.kind, failure.head, collapsed)
         found = self._messages.get(key)
         if found is None:
-            form = form_of(key[2], message=True)
-            found = (self._number(failure.kind, failure.head, form), form)
+            form = form_of(collapsed, message=True)
+            find: Finder = RUN.findall  # the key tells nothing about letters before digits
+            found = self._number(failure.kind, failure.head, form), form, find
             _keep(self._messages, key, found)
         self.signatures[found[0]].count += 1
-        return found[0], values_of(text, found[1])
+        return found[0], joined_values(text, found[1], found[2])
 
-    def _new_line(self, text: str) -> tuple[int, Form]:
+    def _new_line(self, text: str) -> _Known:
         collapsed = collapse(text)
         key = collapse_fully(collapsed)
         found = self._lines.get(key)
         if found is None:
             form = form_of(key)
-            found = (self._number("log", (), form), form)
+            found = (self._number("log", (), form), form, finder(key))
             _keep(self._lines, key, found)
+        found = (found[0], found[1], finder(collapsed))
         _keep(self._lines, collapsed, found)
         return found
 
@@ -193,14 +205,20 @@ def describe(head: tuple[str, ...], template: str) -> str:
     return ": ".join(filter(None, [" ".join(head), template]))
 
 
-def grouped_values(signature: Signature, group: Group, values: Sequence[str]) -> list[str]:
-    """The values behind each variable of the group's template, from those of the signature's own variables."""
+def regrouper(signature: Signature, group: Group) -> Callable[[Sequence[str]], list[str]]:
+    """From the values of a signature's own variables, those behind each variable of its group's template."""
     if signature.words == group.words:
-        return list(values)
-    rest = iter(values)
-    full = [next(rest) if word == VARIABLE else word for word in signature.words]
-    spans = zip(group.words, align(signature.words, group.words), strict=True)
-    return [" ".join(full[start:end]) for word, (start, end) in spans if word == VARIABLE]
+        return list
+    aligned = zip(group.words, align(signature.words, group.words), strict=True)
+    spans = [span for word, span in aligned if word == VARIABLE]
+    words = signature.words
+
+    def regroup(values: Sequence[str]) -> list[str]:
+        rest = iter(values)
+        full = [next(rest) if word == VARIABLE else word for word in words]
+        return [" ".join(full[start:end]) for start, end in spans]
+
+    return regroup
 
 
 def identify(kind: str, head: tuple[str, ...], words: Words) -> str:

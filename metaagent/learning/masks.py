@@ -10,6 +10,7 @@ number. Neighbouring variables are one.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -19,6 +20,8 @@ SEPARATED = "\x1f"
 RUN = re.compile(r"[a-fA-F]*[0-9][0-9a-fA-F]*")
 _DIGITS = re.compile(r"[0-9][0-9a-fA-F]*")
 _LETTERS = re.compile(r"[a-fA-F]+0")
+
+Finder = Callable[[str], list[str]]
 
 _MONTH = "(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*"
 _DAY = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*"
@@ -84,11 +87,20 @@ def collapse_fully(collapsed: str) -> str:
     return _LETTERS.sub("0", collapsed)
 
 
+def finder(collapsed: str) -> Finder:
+    """What finds the runs of texts that collapse to this one: the cheaper expression where it finds all of them."""
+    return RUN.findall if _LETTERS.search(collapsed) else _DIGITS.findall
+
+
+def joined_values(text: str, form: Form, find: Finder) -> str | None:
+    """The values of the variables in an original text of this form, in order, with separators between."""
+    return None if form.values is None else form.values % tuple(find(text))
+
+
 def values_of(text: str, form: Form) -> list[str]:
-    """The values of the variables in an original text of this form, in order."""
-    if form.values is None:
-        return []
-    return (form.values % tuple(RUN.findall(text))).split(SEPARATED)
+    """The same as a list."""
+    joined = joined_values(text, form, RUN.findall)
+    return [] if joined is None else joined.split(SEPARATED)
 
 
 def form_of(collapsed: str, *, message: bool = False) -> Form:

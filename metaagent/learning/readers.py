@@ -71,10 +71,16 @@ def _text_lines(stream: BinaryIO) -> Iterator[str]:
         wrapper.detach()
 
 
-def _log(stream: BinaryIO) -> Iterator[Failure]:
+def log_lines(stream: BinaryIO) -> Iterator[str]:
+    """The lines that say something, cut where they are endless."""
     for line in _text_lines(stream):
         if line and not line.isspace():
-            yield Failure("log", (), line[:LONGEST])
+            yield line[:LONGEST]
+
+
+def _log(stream: BinaryIO) -> Iterator[Failure]:
+    for line in log_lines(stream):
+        yield Failure("log", (), line)
 
 
 def _tracebacks(stream: BinaryIO) -> Iterator[Failure]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import random
+from io import BytesIO
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metaagent.learning.fingerprint import Failure, Miner, grouped_values
-from metaagent.learning.masks import RUN, collapse, collapse_fully, form_of, values_of
+from metaagent.learning.fingerprint import Failure, Miner, regrouper
+from metaagent.learning.masks import RUN, SEPARATED, collapse, collapse_fully, form_of, values_of
 from metaagent.learning.stream import fingerprints, spool
 
 TEXTS = st.text(st.sampled_from("ab f07/:.=,;()[]<>\"'%_-#@xz\\\u00e9\t"), max_size=60)
@@ -114,9 +116,9 @@ def test_every_failure_has_one_value_for_each_variable(texts: list[str]) -> None
     found = [miner.line_values(text) for text in texts]
     groups = miner.groups()
     for number, values in found:
-        assert len(grouped_values(miner.signatures[number], groups[number], values)) == groups[number].words.count(
-            "<*>"
-        )
+        own = [] if values is None else values.split(SEPARATED)
+        found_values = regrouper(miner.signatures[number], groups[number])(own)
+        assert len(found_values) == groups[number].words.count("<*>")
 
 
 def test_a_cache_that_starts_anew_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,5 +136,15 @@ def test_the_stream_gives_one_record_for_each_failure_in_order(tmp_path) -> None
     with (tmp_path / "spool").open("w+b") as file:
         miner = spool(iter(failures), file)
         found = list(fingerprints(miner, file))
-    assert [one.variables[-1] for one in found] == [str(i) for i in range(150)]
-    assert found[0].group.template.endswith("left room <*>")
+    assert [json.loads(values)[-1] for _, values in found] == [str(i) for i in range(150)]
+    assert miner.groups()[found[0][0]].template.endswith("left room <*>")
+
+
+@given(TEXTS, st.sampled_from(["log", "assertion"]))
+def test_values_are_json_and_the_same_by_every_way(text: str, kind: str) -> None:
+    with BytesIO() as file:
+        miner = spool([Failure(kind, (), text), Failure(kind, (), text)], file)
+        (number, first), (again, second) = fingerprints(miner, file)
+    assert (number, first) == (again, second)
+    form = form_of(collapse_fully(collapse(text)), message=kind != "log")
+    assert json.loads(first) == values_of(text, form)
