@@ -62,7 +62,8 @@ class _Section(BaseModel):
 
 
 class OllamaConfig(_Section):
-    """``hosts`` empty: OLLAMA_HOST, else 127.0.0.1:11434. ``parallel`` is the server's OLLAMA_NUM_PARALLEL."""
+    """``hosts`` empty: OLLAMA_HOST, else 127.0.0.1:11434. Of several, a call goes to the least loaded one that has the
+    model. ``parallel`` is the OLLAMA_NUM_PARALLEL of each."""
 
     hosts: tuple[str, ...] = ()
     parallel: int = Field(1, ge=1, le=64)

@@ -81,7 +81,7 @@ def only_there(config: Config, name: str) -> bool:
     from metaagent.inference import catalog
     from metaagent.inference.select import ask_servers
 
-    if any(model.name == name for model in catalog.MODELS) or config.backend not in {"auto", "ollama"}:
+    if catalog.is_pinned(name) or config.backend not in {"auto", "ollama"}:
         return False
     return config.backend == "ollama" or any(
         models is not None for models in ask_servers(config, PROBE_SECONDS).values()

@@ -157,6 +157,10 @@ def find(name: str) -> CatalogModel:
     raise NotFoundError(f"no model {name!r} in the catalog{hint}", mend="metaagent model list")
 
 
+def is_pinned(name: str) -> bool:
+    return any(model.name == name for model in MODELS)
+
+
 def models_folder() -> Path:
     """Where pulled models live: METAAGENT_MODELS, else the platform's cache folder."""
     named = os.environ.get(MODELS_VARIABLE)

@@ -20,6 +20,7 @@ import httpx
 from pydantic import ValidationError
 
 from metaagent.errors import BackendError, ConfigError, ModelMissingError, ReplyError
+from metaagent.inference import catalog
 from metaagent.inference.address import host_url, is_local, key_would_leak
 from metaagent.inference.base import REPLY_REASONS, ChatRequest, Chunk, ModelInfo
 
@@ -198,7 +199,11 @@ class OllamaBackend:
         await self._client.close()  # type: ignore[no-untyped-call]
 
     def _translated(self, error: Exception, model: str) -> BackendError:
-        return translate(error, self.url, model)
+        failure = translate(error, self.url, model)
+        ours = next((ours for ours, theirs in self._names.items() if theirs == model), model)
+        if isinstance(failure, ModelMissingError) and catalog.is_pinned(ours):
+            failure.mend = f"metaagent model pull {ours} --into ollama"
+        return failure
 
 
 def served_models(host: str | None, *, timeout: float) -> list[ModelInfo] | None:

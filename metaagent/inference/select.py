@@ -85,7 +85,9 @@ def _nothing_usable(
     if served:
         return ModelMissingError(
             f"Ollama answers, but does not have {', '.join(names.get(model, model) for model in wanted)}",
-            mend=f"ollama pull {names.get(wanted[0], wanted[0])}",
+            mend=f"metaagent model pull {wanted[0]} --into ollama"
+            if catalog.is_pinned(wanted[0])
+            else f"ollama pull {names.get(wanted[0], wanted[0])}",
         )
     return BackendUnreachableError("no Ollama server answers, and the embedded engine is not installed", mend=INSTALL)
 

@@ -80,6 +80,17 @@ async def test_our_name_of_a_model_is_translated(fake: FakeOllama) -> None:
     assert (reply.model, fake.requests[0]["model"]) == ("small", "tiny:latest")
 
 
+async def test_a_pinned_model_that_is_missing_says_how_to_put_it_there(fake: FakeOllama) -> None:
+    backend = OllamaBackend(fake.url, names={"smollm2-135m": "smollm2:135m"})
+    with pytest.raises(ModelMissingError, match="has no model smollm2:135m") as caught:
+        await backend.describe("smollm2-135m")
+    assert caught.value.mend == "metaagent model pull smollm2-135m --into ollama"
+    with pytest.raises(ModelMissingError) as caught:
+        await backend.describe("absent")
+    assert caught.value.mend == "ollama pull absent"
+    await backend.close()
+
+
 FAILURES = {
     "garbage": "garbage",
     "array": "garbage",

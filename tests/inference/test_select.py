@@ -96,6 +96,10 @@ def test_a_server_without_the_model_says_what_to_pull(
     with pytest.raises(ModelMissingError) as caught:
         opened(config(ollama={"hosts": [fake.url]}, default_model="absent"), tmp_path)
     assert caught.value.mend == "ollama pull absent"
+    fake.models = ()
+    with pytest.raises(ModelMissingError) as caught:
+        opened(config(ollama={"hosts": [fake.url]}), tmp_path)
+    assert caught.value.mend == "metaagent model pull qwen2.5-coder-1.5b --into ollama"
 
 
 @pytest.mark.parametrize("backend", ["auto", "embedded"])
