@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -74,8 +75,11 @@ def example_folders() -> dict[str, Path]:
     return {}
 
 
-def create_workspace(directory: Path, example: str | None = None, *, dry_run: bool = False) -> Created:
-    """Make ``directory`` a workspace, with an example's files if one is named. Never overwrites a file.
+def create_workspace(
+    directory: Path, example: str | None = None, *, rows: int | None = None, dry_run: bool = False
+) -> Created:
+    """Make ``directory`` a workspace, with an example's files if one is named. Never overwrites a file. ``rows``: only
+    the first so many tasks of each of the example's sets, on the board too.
 
     Raises NotFoundError for an unknown example, StorageError where the files cannot be written.
     """
@@ -83,6 +87,8 @@ def create_workspace(directory: Path, example: str | None = None, *, dry_run: bo
     if root.exists() and not root.is_dir():
         raise UsageError(f"{directory} is a file, not a folder", mend="metaagent init OTHER_FOLDER")
     files = _wanted(example)
+    if rows is not None:
+        files = _shortened(files, rows)
     written: list[str] = []
     kept: list[str] = []
     for name, data in files.items():
@@ -103,6 +109,19 @@ def _wanted(example: str | None) -> dict[str, bytes]:
         folder = _example(example)
         files.update({path.relative_to(folder).as_posix(): path.read_bytes() for path in _files(folder)})
     return files
+
+
+def _shortened(files: dict[str, bytes], rows: int) -> dict[str, bytes]:
+    """The files with the first rows of each table of tasks; lines of the board for tasks that are left out go too."""
+    tables = {name: data.splitlines(keepends=True) for name, data in files.items() if name.endswith(".jsonl")}
+    left_out = {
+        b"- [" + str(json.loads(line)["id"]).encode() + b"]" for all_ in tables.values() for line in all_[rows:]
+    }
+    kept = {name: b"".join(lines[:rows]) for name, lines in tables.items()}
+    board = b"".join(
+        line for line in files[BOARD_NAME].splitlines(keepends=True) if line[: line.find(b"]") + 1] not in left_out
+    )
+    return {**files, **kept, BOARD_NAME: board}
 
 
 def _example(name: str) -> Path:

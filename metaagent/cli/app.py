@@ -31,6 +31,7 @@ NOUNS: dict[str, dict[str, str]] = {
         "schedule": "Print the crontab and systemd lines for heartbeats.",
     },
     "Learn": {
+        "full-cycle": "Run, learn, measure, evaluate: one resumable command that says whether it improves.",
         "learn": "Learn from errors: patterns, causes, remedies, trials.",
         "ingest": "Put the errors that other tools reported into the ledger and its patterns.",
         "protocol": "Versions of what learning changes: list, show, compare.",
@@ -136,7 +137,7 @@ def _completion_item() -> Any:
 
 def load(name: str) -> Any:
     """The command of one noun: its ``app``, or its ``command`` function, with the global options on every level."""
-    module = importlib.import_module(f"metaagent.cli.{name}")
+    module = importlib.import_module(f"metaagent.cli.{name.replace('-', '_')}")
     app = getattr(module, "app", None)
     if app is None:
         app = typer.Typer(rich_markup_mode=None, add_completion=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,6 +12,8 @@ from metaagent.cli.state import Column, State, Table, complete_agent, current
 
 if TYPE_CHECKING:
     from metaagent.evaluation import Measures
+    from metaagent.learning.summary import Summary
+    from metaagent.ledger.database import Ledger
     from metaagent.statistics import Proportion
 
 SPLITS = ("mine", "gate", "sealed")
@@ -35,8 +38,12 @@ def command(
     retries: Annotated[int, typer.Option(min=0, max=10, help="With --tasks: further rungs after the first try.")] = 0,
     limit: Annotated[int | None, typer.Option(min=1, help="With --tasks: at most this many tasks.")] = None,
     jobs: Annotated[int | None, typer.Option(min=1, max=256, help="With --tasks: attempts at once.")] = None,
+    learning: Annotated[bool, typer.Option("--learning", help="Only what learning came to, on sealed tasks.")] = False,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write one self-contained page with charts.")
+    ] = None,
 ) -> None:
-    """Success, errors, latency, tokens and cost with 95% intervals; or measure a set of tasks."""
+    """Success, errors, latency, tokens, cost, with 95% intervals; what learning came to; or measure a set of tasks."""
     from metaagent.errors import UsageError
 
     state = current()
@@ -50,10 +57,46 @@ def command(
         options = {"split": split, "agent": agent, "retries": retries, "limit": limit, "jobs": jobs}
         _measure_set(state, tasks, protocol, options)
         return
+    summaries = _learned(state)
+    if html is not None:
+        _write_page(state, html, summaries)
+    if learning:
+        state.out("evaluate", summaries, *(learning_report(summaries) or ["nothing is measured on sealed tasks yet"]))
+        return
     found = _past(state, since, by)
-    state.out("evaluate", found, *report(found))
-    if not found[0].attempts:
+    state.out("evaluate", found, *report(found), *learning_report(summaries))
+    if not found[0].attempts and not summaries:
         state.notice("no attempt has ended in that time; next: metaagent run")
+
+
+def _learned(state: State) -> list[Summary]:
+    if not state.has_ledger():
+        return []
+    with state.ledger(read_only=True) as ledger:
+        return learning_summaries(ledger)
+
+
+def learning_summaries(ledger: Ledger) -> list[Summary]:
+    """What learning came to, for each domain and model that was measured on a split."""
+    from metaagent.learning.pattern_counts import pattern_counts
+    from metaagent.learning.summary import summaries
+
+    return [one for one in summaries(ledger, lambda domain, _: pattern_counts(ledger, domain)) if one.sealed]
+
+
+def learning_report(found: list[Summary]) -> list[str | Table]:
+    """For each domain: the arms on sealed tasks, each against zero-shot, and the go/no-go table."""
+    from metaagent.cli.evaluate_learning import parts
+
+    return [part for one in found for part in parts(one)]
+
+
+def _write_page(state: State, path: Path, found: list[Summary]) -> None:
+    from metaagent.cli.evaluate_learning import write_page
+
+    with state.ledger() as ledger:
+        write_page(ledger, path, found)
+    state.notice(f"wrote {path}")
 
 
 def _past(state: State, since: str | None, by: str | None) -> list[Measures]:

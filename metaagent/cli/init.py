@@ -24,14 +24,20 @@ def command(
     example: Annotated[
         str | None, typer.Option(metavar="NAME", help="Start from an example.", autocompletion=_complete_example)
     ] = None,
+    rows: Annotated[
+        int | None, typer.Option(min=1, help="With --example: only the first so many tasks of each set.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be written.")] = False,
 ) -> None:
     """Make a workspace here or in DIR, empty or from an example. Never overwrites a file."""
+    from metaagent.errors import UsageError
     from metaagent.scaffold import create_workspace
 
+    if rows is not None and example is None:
+        raise UsageError("--rows goes with --example", mend="metaagent init --example invoices --rows 60 DIR")
     state = current()
     target = directory or state.directory or Path.cwd()
-    created = create_workspace(target, example, dry_run=dry_run)
+    created = create_workspace(target, example, rows=rows, dry_run=dry_run)
     pinned = () if dry_run else _trust(created.workspace, created.written)
     for name in created.kept:
         state.detail(f"kept {name}")
@@ -53,7 +59,7 @@ def command(
 
 def _next(directory: Path, example: str | None) -> str:
     at = "" if directory.absolute() == Path.cwd() else f" -C {directory}"
-    return f"metaagent{at} run --all" if example else f'metaagent{at} task add "Your first task"'
+    return f"metaagent{at} full-cycle" if example else f'metaagent{at} task add "Your first task"'
 
 
 def _trust(workspace: Workspace, written: tuple[str, ...]) -> tuple[str, ...]:

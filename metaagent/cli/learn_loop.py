@@ -33,7 +33,6 @@ def command(
 
         propose(domain=domain, dry_run=True)
         return
-    from metaagent.cli.learn_test import row as trial_row
     from metaagent.cli.learn_test import watching as watching_trials
     from metaagent.orchestrator.budget import parse_budget
     from metaagent.orchestrator.learn import LearnOptions, learn
@@ -43,8 +42,7 @@ def command(
     options = LearnOptions(domain, parse_budget(budget or None), metric, jobs, rounds)
     with run_lock(state.workspace(), "fail"), watching_trials(state) as watch:
         found = learn(state.workspace(), options, quiet_observer(state), watch, state.notice)
-    rows = [_row(one, [trial_row(result) for result in one.trials]) for one in found]
-    state.out("learn", rows, table(found))
+    state.out("learn", [row(one) for one in found], table(found))
     for text in dict.fromkeys(text for one in found for text in one.said):
         state.notice(text)
     promoted = sum(one.promoted for one in found)
@@ -61,7 +59,10 @@ def quiet_observer(state: State) -> Observer:
     return lambda event: state.warn(event.text) if isinstance(event, Notice) and event.urgent else None
 
 
-def _row(one: Learned, trials: list[dict[str, Any]]) -> dict[str, Any]:
+def row(one: Learned) -> dict[str, Any]:
+    """What the loop came to for one domain and model, as --json prints it."""
+    from metaagent.cli.learn_test import row as trial_row
+
     return {
         "domain": one.domain,
         "model": one.model,
@@ -69,7 +70,7 @@ def _row(one: Learned, trials: list[dict[str, Any]]) -> dict[str, Any]:
         "failures": one.failures,
         "candidates": one.candidates,
         "promoted": one.promoted,
-        "trials": trials,
+        "trials": [trial_row(result) for result in one.trials],
         "said": list(one.said),
         "calls": one.calls,
         "seconds": one.seconds,

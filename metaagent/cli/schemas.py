@@ -6,7 +6,7 @@ Within one version fields are added, never removed or changed in meaning. A test
 from __future__ import annotations
 
 from metaagent.cli.schemas_learn import FINGERPRINT, INGEST, LEARN
-from metaagent.cli.schemas_trials import PROTOCOL
+from metaagent.cli.schemas_trials import CYCLE, PROTOCOL, SUMMARY
 from metaagent.cli.shapes import (
     ANYTHING,
     COUNT,
@@ -400,8 +400,9 @@ SCHEMAS: dict[str, Schema] = {
     "completion": record(shell=TEXT, script=TEXT),
     "config": either(record("config path", path=TEXT, exists=TRUTH), ANYTHING),
     "doctor": DOCTOR,
-    "evaluate": listed(MEASURES),
+    "evaluate": either(listed(MEASURES), listed(SUMMARY)),
     "fingerprint": listed(FINGERPRINT),
+    "full-cycle": CYCLE,
     "heartbeat": listed(PULSE),
     "ingest": INGEST,
     "init": record(root=TEXT, written=listed(TEXT), kept=listed(TEXT), trusted=listed(TEXT), dry_run=TRUTH),

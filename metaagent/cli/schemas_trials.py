@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from metaagent.cli.shapes import ANYTHING, COUNT, NUMBER, TEXT, TIME, TRUTH, Schema, listed, mapped, maybe, record
+from metaagent.cli.shapes import (
+    ANYTHING,
+    COUNT,
+    NUMBER,
+    SHARE,
+    TEXT,
+    TIME,
+    TRUTH,
+    Schema,
+    listed,
+    mapped,
+    maybe,
+    record,
+)
 
 VERDICT: Schema = {"enum": ["promote", "reject", "inconclusive"]}
 FORGETTING = record(tasks=COUNT, lost=COUNT, regained=COUNT, low=NUMBER, high=NUMBER, net=NUMBER)
@@ -112,6 +125,55 @@ LOOP = record(
     trials=listed(TRIAL),
     said=listed(TEXT),
     calls=COUNT,
+    seconds=NUMBER,
+)
+
+INTERVAL = record(value=maybe(NUMBER), low=maybe(NUMBER), high=maybe(NUMBER))
+SUMMARY = record(
+    "evaluate --learning; what learning came to for one domain and model, on sealed tasks",
+    domain=TEXT,
+    model=TEXT,
+    in_force=TEXT,
+    sealed=COUNT,
+    arms=listed(
+        record(
+            name=TEXT,
+            protocol=TEXT,
+            retries=COUNT,
+            n=COUNT,
+            failed=SHARE,
+            error_rate=NUMBER,
+            calls_per_task=NUMBER,
+            tokens_per_task=NUMBER,
+            seconds_per_task=maybe(NUMBER),
+            cost_per_task=NUMBER,
+        )
+    ),
+    compared=listed(
+        record(
+            name=TEXT,
+            n=COUNT,
+            gains=COUNT,
+            losses=COUNT,
+            fewer_failed=INTERVAL,
+            fewer_errors=INTERVAL,
+            broken=maybe(NUMBER),
+        )
+    ),
+    generalization=maybe(NUMBER),
+    forgotten=SHARE,
+    decision=record(
+        verdict={"enum": ["go", "no-go", "not enough evidence"]},
+        why=TEXT,
+        rules=listed(record(rule=TEXT, measured=TEXT, holds=maybe(TRUTH))),
+    ),
+)
+CYCLE = record(
+    "full-cycle",
+    run=record(tasks=COUNT, passed=COUNT, failed=COUNT),
+    learned=listed(LOOP),
+    measured=listed(record(run_id=TEXT, tasks=COUNT, passed=COUNT)),
+    summaries=listed(SUMMARY),
     seconds=NUMBER,
 )
 

@@ -11,31 +11,10 @@ import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from metaagent.ledger.measured import Measurement
 from metaagent.statistics import Proportion, wilson
 
 DRAWS = 2000
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """One attempt of a measurement. ``units`` are what its key checks check, ``wrong`` the places that failed;
-    ``retries`` is how many further rungs the measurement allowed."""
-
-    task_id: str
-    family: str
-    split: str
-    domain: str
-    model: str
-    protocol: str
-    retries: int
-    passed: bool
-    score: float
-    units: int
-    wrong: frozenset[str]
-    calls: int
-    tokens: int
-    seconds: float
-    cost: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +38,7 @@ class Arm:
     error_rate: float
     calls_per_task: float
     tokens_per_task: float
-    seconds_per_task: float
+    seconds_per_task: float | None
     cost_per_task: float
 
 
@@ -77,21 +56,21 @@ class Compared:
     broken: float | None
 
 
-def arms(measured: Iterable[Measured], names: Mapping[str, str]) -> list[Arm]:
+def arms(measured: Iterable[Measurement], names: Mapping[str, str]) -> list[Arm]:
     """By protocol and retries, zero-shot first; the latest measurement of a task counts. ``names``: hash -> v3."""
     groups = grouped(measured)
     return [_arm(key, list(tasks.values()), names) for key, tasks in groups.items()]
 
 
-def grouped(measured: Iterable[Measured]) -> dict[tuple[str, int], dict[str, Measured]]:
+def grouped(measured: Iterable[Measurement]) -> dict[tuple[str, int], dict[str, Measurement]]:
     """(protocol, retries) -> task -> its latest measurement (the input's order is that of time)."""
-    groups: dict[tuple[str, int], dict[str, Measured]] = {}
+    groups: dict[tuple[str, int], dict[str, Measurement]] = {}
     for one in measured:
         groups.setdefault((one.protocol, one.retries), {})[one.task_id] = one
     return groups
 
 
-def compare(measured: Iterable[Measured], zero: str, names: Mapping[str, str], draws: int = DRAWS) -> list[Compared]:
+def compare(measured: Iterable[Measurement], zero: str, names: Mapping[str, str], draws: int = DRAWS) -> list[Compared]:
     """Every arm but zero-shot (the protocol ``zero`` without retries) against it."""
     groups = grouped(measured)
     control = groups.get((zero, 0), {})
@@ -128,7 +107,7 @@ def _draw(pairs: Sequence[tuple[float, float]], chance: random.Random) -> float 
 
 
 def generalization(
-    seen: Sequence[tuple[Measured, Measured]], unseen: Sequence[tuple[Measured, Measured]]
+    seen: Sequence[tuple[Measurement, Measurement]], unseen: Sequence[tuple[Measurement, Measurement]]
 ) -> float | None:
     """The gain on content groups that learning never saw over the gain on those it learned from; gains are falls of
     the error rate. None where there was no gain on what it learned from."""
@@ -136,7 +115,7 @@ def generalization(
     return new / known if known is not None and new is not None and known > 0 else None
 
 
-def forgetting(pairs: Sequence[tuple[Measured, Measured]]) -> Proportion:
+def forgetting(pairs: Sequence[tuple[Measurement, Measurement]]) -> Proportion:
     """Of the tasks that the best version before this one passed, the share that fails now less what came back (never
     below none): ``pairs`` are (best so far, now)."""
     lost = sum(before.passed and not now.passed for before, now in pairs)
@@ -145,16 +124,17 @@ def forgetting(pairs: Sequence[tuple[Measured, Measured]]) -> Proportion:
     return wilson(min(max(lost - won, 0), solved), solved)
 
 
-def _fall(pairs: Sequence[tuple[Measured, Measured]]) -> float | None:
+def _fall(pairs: Sequence[tuple[Measurement, Measurement]]) -> float | None:
     if not pairs:
         return None
     return sum(after.score - before.score for before, after in pairs) / len(pairs)
 
 
-def _arm(key: tuple[str, int], tasks: Sequence[Measured], names: Mapping[str, str]) -> Arm:
+def _arm(key: tuple[str, int], tasks: Sequence[Measurement], names: Mapping[str, str]) -> Arm:
     n = len(tasks)
+    timed = [task.seconds for task in tasks if task.seconds is not None]
 
-    def mean(of: Callable[[Measured], float]) -> float:
+    def mean(of: Callable[[Measurement], float]) -> float:
         return sum(of(task) for task in tasks) / n
 
     return Arm(
@@ -166,12 +146,12 @@ def _arm(key: tuple[str, int], tasks: Sequence[Measured], names: Mapping[str, st
         error_rate=mean(lambda task: 1 - task.score),
         calls_per_task=mean(lambda task: task.calls),
         tokens_per_task=mean(lambda task: task.tokens),
-        seconds_per_task=mean(lambda task: task.seconds),
+        seconds_per_task=sum(timed) / len(timed) if timed else None,
         cost_per_task=mean(lambda task: task.cost),
     )
 
 
-def _compared(name: str, pairs: Sequence[tuple[Measured, Measured]], draws: int) -> Compared:
+def _compared(name: str, pairs: Sequence[tuple[Measurement, Measurement]], draws: int) -> Compared:
     right = sum(before.units - len(before.wrong) for before, _ in pairs)
     broken = sum(len(after.wrong - before.wrong) for before, after in pairs)
     return Compared(

@@ -16,7 +16,7 @@ STYLE = """
   --bar: #6aa7e8; --good: #5cc48d; --bad: #ef8177; --open: #e0bd4a; } }
 body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 62rem;
   margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.5rem; margin: 0; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
+h1 { font-size: 1.5rem; margin: 2.5rem 0 0; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
 p { margin: .4rem 0; } .soft { color: var(--soft); } .go { color: var(--good); } .no-go { color: var(--bad); }
 .not { color: var(--open); } .verdict { font-size: 1.3rem; font-weight: 600; margin: .8rem 0 .2rem; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
@@ -45,29 +45,32 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a page shows. ``grids`` follow the charts in order."""
+    """What learning came to for one domain and model."""
 
     title: str
     made: str
     decision: Decision
     arms: tuple[Arm, ...]
     compared: tuple[Compared, ...]
-    grids: tuple[Grid, ...] = ()
 
 
-def page(report: Report) -> str:
-    """A whole HTML document."""
-    parts = [
+def page(reports: Sequence[Report], grids: Sequence[Grid] = ()) -> str:
+    """A whole HTML document: the reports one after the other, then the tables that they share."""
+    parts = [part for report in reports for part in _report(report)] + [_grid(grid) for grid in grids]
+    title = "Does it improve?"
+    head = f"{_META}<title>{title}</title><style>{STYLE}</style>"
+    body = "\n".join(parts)
+    return f'<!doctype html>\n<html lang="en">\n<head>{head}</head>\n<body>\n{body}\n</body>\n</html>\n'
+
+
+def _report(report: Report) -> list[str]:
+    return [
         f"<h1>{escape(report.title)}</h1>",
         f'<p class="soft">made {escape(report.made)}; sealed tasks are those that learning never saw</p>',
         _decision(report.decision),
         *_arms(report.arms),
         *_comparisons(report.compared),
-        *(_grid(grid) for grid in report.grids),
     ]
-    head = f"{_META}<title>{escape(report.title)}</title><style>{STYLE}</style>"
-    body = "\n".join(parts)
-    return f'<!doctype html>\n<html lang="en">\n<head>{head}</head>\n<body>\n{body}\n</body>\n</html>\n'
 
 
 def _decision(decision: Decision) -> str:
@@ -98,7 +101,7 @@ def _arms(arms: Sequence[Arm]) -> Iterable[str]:
     rows = tuple(
         (
             *(arm.name, arm.n, arm.failed.k, f"{arm.error_rate:.1%}", f"{arm.calls_per_task:.2f}"),
-            *(f"{arm.tokens_per_task:.0f}", f"{arm.seconds_per_task:.1f}"),
+            *(f"{arm.tokens_per_task:.0f}", "-" if arm.seconds_per_task is None else f"{arm.seconds_per_task:.1f}"),
         )
         for arm in arms
     )

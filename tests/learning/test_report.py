@@ -8,19 +8,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metaagent.learning.report import Measured, arms, compare, forgetting, generalization, reduction
+from metaagent.learning.report import arms, compare, forgetting, generalization, reduction
+from metaagent.ledger.measured import Measurement
 
 ZERO, ONE = "hash0", "hash1"
 NAMES = {ZERO: "v0", ONE: "v1"}
 
 
-def one(task: str, protocol: str = ZERO, passed: bool = False, score: float = 0.5, **fields: Any) -> Measured:
+def one(task: str, protocol: str = ZERO, passed: bool = False, score: float = 0.5, **fields: Any) -> Measurement:
     given: dict[str, Any] = {
-        "family": "f", "split": "sealed", "domain": "d", "model": "m", "retries": 0,
-        "units": 4, "wrong": frozenset() if passed else frozenset({"a", "b"}),
-        "calls": 1, "tokens": 10, "seconds": 2.0, "cost": 0.0,
+        "attempt_id": "a", "task_hash": "h", "time": "", "family": "f", "split": "sealed", "domain": "d", "model": "m",
+        "retries": 0, "units": 4, "wrong": frozenset() if passed else frozenset({"a", "b"}), "calls": 1, "tokens": 10,
+        "seconds": 2.0, "cost": 0.0,
     }  # fmt: skip
-    return Measured(task, protocol=protocol, passed=passed, score=1.0 if passed else score, **{**given, **fields})
+    reached = 1.0 if passed else score
+    return Measurement(task_id=task, protocol=protocol, passed=passed, score=reached, **{**given, **fields})
 
 
 def test_the_latest_measurement_of_a_task_counts() -> None:

@@ -14,14 +14,11 @@ FACTS = Facts(60, 9, 6, 0.1, Interval(0.5, 0.3, 0.7), 20, None, "", 4.0)
 
 
 def made(**fields: object) -> str:
-    arm = Arm("v1 <b>", "h", 0, 20, wilson(5, 20), 0.2, 1.0, 400.0, 3.0, 0.0)
+    arm = Arm("v1 <b>", "h", 0, 20, wilson(5, 20), 0.2, 1.0, 400.0, None, 0.0)
     compared = Compared("v1 <b>", 20, 8, 1, Interval(0.5, 0.3, 0.7), Interval(None), None)
-    given = {
-        "arms": (arm,),
-        "compared": (compared,),
-        "grids": (Grid("P & Q", ("a", "n"), (("<x>", 3),), frozenset({"n"})),),
-    }
-    return page(Report("What <was> learned", "2026-11-27", decide(FACTS), **{**given, **fields}))  # type: ignore[arg-type]
+    given: dict[str, object] = {"arms": (arm,), "compared": (compared,), **fields}
+    report = Report("What <was> learned", "2026-11-27", decide(FACTS), **given)  # type: ignore[arg-type]
+    return page([report, report], [Grid("P & Q", ("a", "n"), (("<x>", 3),), frozenset({"n"}))])
 
 
 class Tags(HTMLParser):

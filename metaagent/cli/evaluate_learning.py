@@ -1,0 +1,108 @@
+"""What learning came to, as ``metaagent evaluate`` and ``full-cycle`` show it: tables, and the page of --html."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from metaagent.cli.state import Column, Table
+
+if TYPE_CHECKING:
+    from metaagent.learning.summary import Summary
+    from metaagent.ledger.database import Ledger
+    from metaagent.monitor.page import Grid
+
+_HOLDS = {True: "holds", False: "no", None: "not measurable yet"}
+
+
+def parts(one: Summary) -> list[str | Table]:
+    """Sealed arms and the go/no-go rules of one domain and model."""
+    from metaagent.monitor.page import interval
+
+    title = f"\n{one.domain or 'no domain'} on {one.model}: sealed tasks ({one.in_force} is in force)"
+    compared = {found.name: found for found in one.compared}
+    columns: list[Column | str] = [
+        "arm",
+        Column("tasks", right=True),
+        Column("failed", right=True),
+        Column("95% interval", right=True),
+        Column("wrong units", right=True),
+        Column("fewer failed", right=True),
+        Column("fewer errors", right=True),
+        Column("gains/losses", right=True, minor=1),
+        Column("broken", right=True, minor=2),
+        Column("calls", right=True, minor=3),
+    ]
+    rows: list[tuple[object, ...]] = []
+    for arm in one.arms:
+        against = compared.get(arm.name)
+        head = (arm.name, arm.n, arm.failed.k, f"{100 * arm.failed.low:.1f} to {100 * arm.failed.high:.1f}%")
+        tail: tuple[object, ...] = ("-", "-", "-", "-")
+        if against is not None:
+            broken = "-" if against.broken is None else f"{against.broken:.1%}"
+            changes = (interval(against.fewer_failed), interval(against.fewer_errors))
+            tail = (*changes, f"{against.gains}/{against.losses}", broken)
+        rows.append((*head, f"{arm.error_rate:.1%}", *tail, f"{arm.calls_per_task:.2f}"))
+    rules = [(rule.rule, rule.measured, _HOLDS[rule.holds]) for rule in one.decision.rules]
+    holds = Column("holds", paint={"holds": "green", "no": "red", "not measurable yet": "yellow"})
+    verdict = f"{one.decision.verdict}: {one.decision.why}"
+    return [title, Table(columns, rows), _kept(one), "", Table(["rule", "measured", holds], rules), verdict]
+
+
+def _kept(one: Summary) -> str:
+    """Generalization and forgetting, in one line."""
+    said = []
+    if one.generalization is not None:
+        said.append(f"gain on unseen groups over gain on seen ones: {one.generalization:.0%}")
+    if one.forgotten.n:
+        low, high = 100 * one.forgotten.low, 100 * one.forgotten.high
+        said.append(f"forgotten: net {one.forgotten.k} of {one.forgotten.n} ({low:.1f} to {high:.1f}%)")
+    return "; ".join(said)
+
+
+def write_page(ledger: Ledger, path: Path, found: list[Summary]) -> None:
+    """One page for each domain would be many: the first has the charts, all have their tables."""
+    from metaagent.errors import StorageError, UsageError
+    from metaagent.learning.summary import spent, weeks
+    from metaagent.monitor.page import Grid, Report, page
+
+    if not found:
+        raise UsageError("nothing is measured on sealed tasks yet", mend="metaagent full-cycle")
+    cost = spent(ledger)
+    text = f"{cost.attempts} attempts, {cost.calls} calls, {cost.tokens} tokens, {cost.model_seconds:.0f} model seconds"
+    shared = [
+        Grid(
+            "First tries of runs, by week",
+            ("week", "attempts", "failed"),
+            tuple((week.week, week.attempts, week.failed) for week in weeks(ledger)),
+            frozenset({"attempts", "failed"}),
+        ),
+        _trials(ledger),
+        Grid("What learning cost", ("spent on learning",), ((text,),)),
+    ]
+    reports = [
+        Report(f"{one.domain or 'no domain'} on {one.model}", ledger.now()[:16], one.decision, one.arms, one.compared)
+        for one in found
+    ]
+    try:
+        path.write_text(page(reports, shared), encoding="utf-8")
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _trials(ledger: Ledger) -> Grid:
+    from metaagent.ledger.trials import history
+    from metaagent.monitor.page import Grid
+
+    columns = ("k", "domain", "candidate", "verdict", "pairs", "gains", "losses", "E", "needed", "why")
+    rows = tuple(
+        (
+            *(row["k"], row["domain"], row["candidate"][:12], row["verdict"] or "open", row["pairs"], row["gains"]),
+            *(row["losses"], "-" if row["evidence"] is None else f"{row['evidence']:.1f}", f"{row['threshold']:.1f}"),
+            row["reason"] or "",
+        )
+        for row in history(ledger)
+    )
+    return Grid(
+        "Every candidate ever tried", columns, rows, frozenset({"k", "pairs", "gains", "losses", "E", "needed"})
+    )

@@ -1,0 +1,86 @@
+"""``metaagent full-cycle``: run, learn, measure, evaluate, in one command that is fit for cron."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from metaagent.cli.learn_loop import Metric, quiet_observer, table
+from metaagent.cli.learn_propose import Domain
+from metaagent.cli.state import State, current
+
+if TYPE_CHECKING:
+    from metaagent.orchestrator.events import Event, Observer
+    from metaagent.orchestrator.full_cycle import Cycle
+
+
+def command(
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="At most so many attempts at the board, and sealed tasks measured.")
+    ] = None,
+    budget: Annotated[str | None, typer.Option(metavar="BUDGET", help="10m, 200calls or 50ktokens.")] = None,
+    domain: Domain = None,
+    retries: Annotated[int, typer.Option(min=0, max=10, help="In the run: further rungs after the first try.")] = 0,
+    metric: Metric = "score",
+    jobs: Annotated[int | None, typer.Option(min=1, max=256, help="Model calls at once.")] = None,
+    if_locked: Annotated[
+        str, typer.Option(metavar="skip|wait|fail", help="What to do while another run is going on.")
+    ] = "fail",
+) -> None:
+    """Run the board, learn from its errors, measure sealed tasks, and say whether it improves. Resumable."""
+    from metaagent.cli.evaluate import learning_report, learning_summaries
+    from metaagent.cli.learn_test import watching as watching_trials
+    from metaagent.orchestrator.budget import parse_budget
+    from metaagent.orchestrator.full_cycle import CycleOptions, full_cycle
+    from metaagent.orchestrator.runlock import run_lock
+
+    state = current()
+    options = CycleOptions(limit, retries, domain, parse_budget(budget or None), metric, jobs)
+    with run_lock(state.workspace(), if_locked) as held:
+        if not held:
+            state.notice("another run is going on; nothing done")
+            return
+        with watching_trials(state) as watch:
+            cycle = full_cycle(state.workspace(), options, _observer(state), watch, state.notice)
+    with state.ledger(read_only=True) as ledger:
+        summaries = learning_summaries(ledger)
+    state.out("full-cycle", _row(cycle, summaries), table(list(cycle.learned)), "", *learning_report(summaries))
+    _close(state, cycle)
+    raise typer.Exit(cycle.status)
+
+
+def _observer(state: State) -> Observer:
+    """Results of the run as lines on stderr, since stdout is for what the cycle came to; measurements are quiet."""
+    from metaagent.cli.progress import result_line
+    from metaagent.orchestrator.events import Result
+
+    others = quiet_observer(state)
+
+    def observe(event: Event) -> None:
+        if isinstance(event, Result) and event.status is not None:
+            state.notice(result_line(event))
+        else:
+            others(event)
+
+    return observe
+
+
+def _row(cycle: Cycle, summaries: list[Any]) -> dict[str, Any]:
+    from metaagent.cli.learn_loop import row
+
+    return {
+        "run": {"tasks": cycle.run.tasks, "passed": cycle.run.passed, "failed": cycle.run.failed},
+        "learned": [row(one) for one in cycle.learned],
+        "measured": [{"run_id": one.run_id, "tasks": one.tasks, "passed": one.passed} for one in cycle.measured],
+        "summaries": summaries,
+        "seconds": cycle.seconds,
+    }
+
+
+def _close(state: State, cycle: Cycle) -> None:
+    promoted = sum(one.promoted for one in cycle.learned)
+    calls = cycle.run.calls + sum(one.calls for one in cycle.learned) + sum(one.calls for one in cycle.measured)
+    tasks = f"{cycle.run.tasks} tasks: {cycle.run.passed} passed, {cycle.run.failed} failed"
+    state.notice(f"{tasks}; {promoted} promoted; {calls} model calls, {cycle.seconds:.1f} s")
+    state.notice("next: metaagent protocol show" if promoted else "next: metaagent learn history")

@@ -1,0 +1,25 @@
+"""How many patterns mine's errors make, and how much of them is noise: for the go/no-go rules."""
+
+from __future__ import annotations
+
+from metaagent.learning.mine_split import mine_ids, salt
+from metaagent.learning.mining import patterns
+from metaagent.learning.patterns import LEAST_EVENTS
+from metaagent.learning.summary import PatternCounts
+from metaagent.ledger.database import Ledger
+from metaagent.ledger.error_events import EventFilters
+
+
+def pattern_counts(ledger: Ledger, domain: str) -> PatternCounts:
+    """Of one domain: patterns of at least three events, those of them that are reproducible, and the share of all
+    error events that no reproducible pattern holds."""
+    mine = mine_ids(ledger)
+    filters = EventFilters(mine, domain=domain or None)
+    found = patterns(ledger, mine, filters=filters, salt=salt(ledger), least=1)
+    events = sum(one.events for one in found)
+    solid = [one for one in found if one.reproducible]
+    return PatternCounts(
+        patterns=sum(one.events >= LEAST_EVENTS for one in found),
+        reproducible=len(solid),
+        noise=1 - sum(one.events for one in solid) / events if events else None,
+    )

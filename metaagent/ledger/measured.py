@@ -1,0 +1,112 @@
+"""Measurements (attempts with purpose ``evaluate``) with what their key checks found, in the order of time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from metaagent.ledger.database import Ledger
+
+# How many further rungs a measurement allowed: the most that any attempt of its run climbed.
+_ATTEMPTS = """
+    WITH climbed AS (SELECT a.run_id, max(o.rungs) - 1 AS retries FROM attempts a JOIN outcomes o ON o.attempt_id = a.id
+                     WHERE a.purpose = 'evaluate' GROUP BY a.run_id)
+    SELECT a.id, a.task_id, a.task_hash, a.time, coalesce(a.domain, '') AS domain, a.model, a.protocol, c.retries,
+           o.outcome, o.score, o.prompt_tokens + o.reply_tokens AS tokens, o.cost,
+           (SELECT count(*) FROM steps WHERE attempt_id = a.id AND kind = 'model') AS calls,
+           CASE WHEN o.calls > 0 THEN o.seconds END AS seconds,
+           coalesce(s.split, '') AS split, coalesce(s.family, '') AS family
+    FROM attempts a JOIN outcomes o ON o.attempt_id = a.id JOIN climbed c ON c.run_id = a.run_id
+    LEFT JOIN v_splits s ON s.task_id = a.task_id
+    WHERE a.purpose = 'evaluate' AND o.outcome IN ('pass', 'fail') ORDER BY a.id"""
+_UNITS = """
+    SELECT v.attempt_id, sum(v.checked) AS units FROM verdicts v JOIN attempts a ON a.id = v.attempt_id
+    WHERE a.purpose = 'evaluate' AND v.public = 0
+      AND v.step = (SELECT max(step) FROM verdicts WHERE attempt_id = v.attempt_id) GROUP BY v.attempt_id"""
+_WRONG = """
+    SELECT e.attempt_id, e.location FROM error_events e JOIN attempts a ON a.id = e.attempt_id
+    WHERE a.purpose = 'evaluate' AND e.public = 0
+      AND e.step = (SELECT max(step) FROM verdicts WHERE attempt_id = e.attempt_id)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """``units`` is 0 where no key check was reached; ``wrong`` are the places where the last failed. ``calls`` counts
+    replies, cached ones too; ``seconds`` is None where all came from the cache, and so cost no time."""
+
+    attempt_id: str
+    task_id: str
+    task_hash: str
+    time: str
+    domain: str
+    model: str
+    protocol: str
+    retries: int
+    passed: bool
+    score: float
+    units: int
+    wrong: frozenset[str]
+    calls: int
+    tokens: int
+    seconds: float | None
+    cost: float
+    split: str
+    family: str
+
+
+def measurements(ledger: Ledger) -> list[Measurement]:
+    units = {row["attempt_id"]: row["units"] for row in ledger.query(_UNITS)}
+    wrong: dict[str, set[str]] = {}
+    for row in ledger.query(_WRONG):
+        wrong.setdefault(row["attempt_id"], set()).add(row["location"])
+    return [
+        Measurement(
+            row["id"],
+            row["task_id"],
+            row["task_hash"],
+            row["time"],
+            row["domain"],
+            row["model"],
+            row["protocol"],
+            row["retries"],
+            row["outcome"] == "pass",
+            row["score"],
+            units.get(row["id"], 0),
+            frozenset(wrong.get(row["id"], ())),
+            row["calls"],
+            row["tokens"],
+            row["seconds"],
+            row["cost"],
+            row["split"],
+            row["family"],
+        )
+        for row in ledger.query(_ATTEMPTS)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """What learning itself cost: attempts for trials and measurements of mine, their calls, tokens and seconds."""
+
+    attempts: int
+    calls: int
+    tokens: int
+    model_seconds: float
+
+
+def spending(ledger: Ledger) -> Spending:
+    """Trials, and measurements of mine tasks that `learn` made."""
+    row = ledger.one(
+        """SELECT count(*), coalesce(sum(o.calls), 0), coalesce(sum(o.prompt_tokens + o.reply_tokens), 0),
+                  coalesce(sum(o.model_seconds), 0.0)
+           FROM attempts a JOIN outcomes o ON o.attempt_id = a.id JOIN runs r ON r.id = a.run_id
+           WHERE a.purpose = 'trial' OR (a.purpose = 'evaluate' AND r.args LIKE '["learn"%')"""
+    )
+    assert row is not None
+    return Spending(row[0], row[1], row[2], row[3])
+
+
+def names(ledger: Ledger) -> dict[str, str]:
+    """hash -> v1, v2 ... within its domain and model; the empty protocol is v0."""
+    rows: Iterable[tuple[str, int]] = ((row["hash"], row["version"]) for row in ledger.query("SELECT * FROM protocols"))
+    return {digest: f"v{version}" for digest, version in rows}

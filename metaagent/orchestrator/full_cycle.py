@@ -1,0 +1,111 @@
+"""Run, learn, measure, evaluate: the whole of it, once. Every stage goes on where an earlier cycle stopped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from metaagent.learning.divide import divide
+from metaagent.learning.splits import Split
+from metaagent.learning.trial import Progress
+from metaagent.ledger import protocols
+from metaagent.ledger.database import Ledger
+from metaagent.orchestrator.budget import Budget
+from metaagent.orchestrator.crew import muster
+from metaagent.orchestrator.evaluate import Measurement, MeasureOptions, measure_all
+from metaagent.orchestrator.events import Observer, Summary
+from metaagent.orchestrator.learn import Learned, LearnOptions, learn
+from metaagent.orchestrator.session import run
+from metaagent.orchestrator.state import RunOptions
+from metaagent.orchestrator.trials import all_tasks
+from metaagent.records import Protocol, Task
+from metaagent.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class CycleOptions:
+    """``limit``: at most so many attempts at the board and sealed tasks measured; ``budget`` is for the whole."""
+
+    limit: int | None = None
+    retries: int = 0
+    domain: str | None = None
+    budget: Budget = field(default_factory=Budget)
+    metric: str = "score"
+    jobs: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """What one cycle came to, stage by stage; what was learned and what it is worth stand in the ledger."""
+
+    run: Summary
+    learned: tuple[Learned, ...]
+    measured: tuple[Measurement, ...]
+    seconds: float
+
+    @property
+    def status(self) -> int:
+        """An interruption or a failure of the run counts; tasks that failed are what the cycle is about."""
+        return self.run.status if self.run.status > 1 else 0
+
+
+def full_cycle(
+    workspace: Workspace,
+    options: CycleOptions,
+    observe: Observer,
+    watch: Callable[[Progress], None],
+    stage: Callable[[str], None],
+) -> Cycle:
+    """``stage`` is told what begins, and what each stage has to say. Raises what the stages raise."""
+    started = time.monotonic()
+    stage("run: the tasks of the board")
+    done = run(workspace, _run_options(options), observe)
+    if done.status > 1:
+        return Cycle(done, (), (), time.monotonic() - started)
+    stage("learn: errors, patterns, remedies, trials")
+    left = _left(options.budget, time.monotonic() - started)
+    learned = learn(workspace, LearnOptions(options.domain, left, options.metric, options.jobs), observe, watch, stage)
+    stage("measure: sealed tasks, without and with what was learned")
+    measured = measure_sealed(workspace, options, observe)
+    return Cycle(done, tuple(learned), tuple(measured), time.monotonic() - started)
+
+
+def _run_options(options: CycleOptions) -> RunOptions:
+    return RunOptions(
+        limit=options.limit, retries=options.retries, jobs=options.jobs, budget=options.budget, command="full-cycle"
+    )
+
+
+def _left(budget: Budget, seconds: float) -> Budget:
+    """What the learning may still take; a tenth of the time is kept for measuring."""
+    if budget.seconds is None:
+        return budget
+    return replace(budget, seconds=max(0.0, 0.9 * budget.seconds - seconds))
+
+
+def measure_sealed(workspace: Workspace, options: CycleOptions, observe: Observer) -> list[Measurement]:
+    """The sealed tasks under version 0 and, where another is in force, under that. Replies come from the cache where
+    both ask the same, so that a protocol of fixers alone costs no second call."""
+    made: list[Measurement] = []
+    with workspace.open_ledger() as ledger:
+        for tasks, active in _sealed(workspace, ledger, options):
+            for protocol in dict.fromkeys((protocols.empty().hash, active.hash)):
+                chosen = protocols.load(ledger, protocol)
+                args = MeasureOptions(jobs=options.jobs, args=("full-cycle", protocol, "sealed"))
+                made.append(measure_all(workspace, ledger, tasks, chosen, observe, args))
+    return made
+
+
+def _sealed(workspace: Workspace, ledger: Ledger, options: CycleOptions) -> list[tuple[list[Task], Protocol]]:
+    """The sealed tasks of each domain and model, at most ``limit`` of each, with the protocol in force."""
+    tasks = all_tasks(workspace)
+    found = divide(ledger, tasks, workspace.config.learning.salt)
+    crew = muster(workspace.config, ledger, {})
+    groups: dict[tuple[str, str], list[Task]] = {}
+    for task in tasks:
+        agent = crew.choose(replace(task, assignees=()))
+        wanted = options.domain is None or (task.domain or "").startswith(options.domain)
+        if agent is not None and wanted and found[task.id] is Split.SEALED:
+            groups.setdefault((task.domain or "", agent.model), []).append(task)
+    return [(inside[: options.limit], protocols.active(ledger, *key)) for key, inside in groups.items()]
