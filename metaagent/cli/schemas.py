@@ -180,6 +180,7 @@ _TASK_LISTS = (
         dry_run=TRUTH,
     ),
     record("task validate", task=TEXT, outcome=TEXT, message=TEXT),
+    record("task checks", check=TEXT, place=TEXT, sandbox=TRUTH, summary=TEXT, text=TEXT),
     record(
         "task validate --artifact",
         task=TEXT,

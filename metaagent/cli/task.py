@@ -270,6 +270,30 @@ def validate(
         raise typer.Exit(1)
 
 
+@app.command("checks")
+def checks(
+    check: Annotated[str | None, typer.Argument(metavar="CHECK", help="One check with all its options.")] = None,
+) -> None:
+    """List the checks that a task may name, or show one with its options."""
+    from dataclasses import asdict
+
+    from metaagent.cli.state import Table
+    from metaagent.errors import NotFoundError
+    from metaagent.validators.describe import all_described, described
+    from metaagent.validators.protocol import OptionsError
+
+    try:
+        found = all_described() if check is None else [described(check)]
+    except OptionsError as error:
+        raise NotFoundError(error.message, mend="metaagent task checks") from None
+    rows = [asdict(one) for one in found]
+    if check is not None:
+        current().out("task", rows, *(printable(line) for line in found[0].text.split("\n")))
+        return
+    cells = [(one.check, one.place, "yes" if one.sandbox else "", one.summary) for one in found]
+    current().out("task", rows, Table(["check", "under", "sandbox", "what holds"], cells))
+
+
 @app.command("why")
 def why(
     task: TaskId,

@@ -28,7 +28,7 @@ from metaagent.tasks.identity import TASK_ID, content_hash
 from metaagent.tasks.inputs import read_input
 from metaagent.tasks.sheet import Location, Sheet, read_sheet
 from metaagent.trust import needed
-from metaagent.validators.base import KEY_ONLY, prepared
+from metaagent.validators.base import KEY_ONLY, names, prepared
 from metaagent.validators.options import nearest
 from metaagent.validators.protocol import OptionsError
 
@@ -192,7 +192,10 @@ def prepare(sheet: Sheet, check: Check, location: Location) -> None:
     except OptionsError as error:
         if location[0] != "artifact":
             location = [*location, check.validator, *([error.option] if error.option else [])]
-        raise sheet.error(error.message, location) from None
+        where = f"{sheet.shown}:{sheet.line(location)}"
+        known = check.validator if check.validator in names() else ""
+        mend = f"edit {where}; {f'metaagent task checks {known}'.strip()} shows what is known"
+        raise sheet.error(error.message, location, mend=mend) from None
 
 
 def implied(artifact: ArtifactForm) -> tuple[Check, ...]:

@@ -11,8 +11,8 @@ else. It runs in the sandbox and the arguments with it; what is expected never g
 its own judging can say anything, but knows nothing that would be right. See ``python_values.py`` for how values are
 written and compared. An exception's type is a builtin's name, or MODULE.NAME.
 
-``python.examples``, a public check, is the same with the cases that stand in the task's own text: tasks get it by
-themselves (tasks/examples.py).
+``python.examples``, a public check: the same for the examples in the task's own text. Tasks get it by themselves from
+``>>>`` lines and tables with the columns call and result; ``checks: {examples: false}`` switches it off.
 """
 
 from __future__ import annotations

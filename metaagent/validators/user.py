@@ -30,6 +30,8 @@ from metaagent.validators.protocol import MAX_FINDINGS, Artifact, CheckContext, 
 _RUNNER = Path(__file__).with_name("user_runner.py")
 _KEPT = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR")
 _MAX_TEXT = 2_000
+_BETWEEN = ("/bin/sh", "-c", '"$@"; exit $?', "sh")
+"""A process between us and the check, so that one which kills its parent by accident does not kill us."""
 
 
 class CheckBrokeError(Exception):
@@ -62,7 +64,7 @@ class _User:
     def _run(self, order: dict[str, Any], context: CheckContext) -> Ended:
         limit = context.seconds if self.seconds is None else self.seconds
         environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
-        command = [sys.executable, "-I", "-X", "utf8", str(_RUNNER)]
+        command = [*_BETWEEN, sys.executable, "-I", "-X", "utf8", str(_RUNNER)]
         ended = run(command, json.dumps(order).encode(), seconds=limit, environment=environment, folder=context.root)
         if ended.timed_out:
             raise CheckBrokeError(f"{self.file} gave no answer in {limit:g} s")

@@ -265,3 +265,15 @@ def test_the_specification_is_opened_in_the_editor(workspace: Path, cli: Cli, mo
 def test_json_is_never_prose(workspace: Path, cli: Cli) -> None:
     (workspace / "WORKING.md").write_text("# empty\n", encoding="utf-8")
     assert json.loads(cli("task", "list", "--json").out) == {"schema": "metaagent/task@1", "data": []}
+
+
+def test_checks_are_described_with_their_options(cli: Cli) -> None:
+    from metaagent.validators import names
+
+    rows = cli("task", "checks", "--json").json
+    assert [row["check"] for row in rows] == list(names())
+    assert all((row["summary"] and f"``{row['check']}``" in row["text"]) or row["check"] in row["text"] for row in rows)
+    shown = cli("task", "checks", "python.tests").out
+    assert "count: 7" in shown and "runner: unittest" in shown
+    ran = cli("task", "checks", "python.tets")
+    assert (ran.status, "did you mean 'python.tests'?" in ran.err) == (2, True)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,17 @@ def test_what_breaks_is_infrastructure(
     assert message in verdict.findings[0].message
 
 
+def test_a_check_that_kills_its_parent_is_broken_and_no_more(tmp_path: Path) -> None:
+    source = (
+        "import os, signal, time\ndef check(a, t):\n os.kill(os.getppid(), signal.SIGKILL)\n time.sleep(5)\n return []"
+    )
+    verdict = run(tmp_path, source)
+    assert (verdict.outcome, verdict.findings[0].kind) == (Outcome.INCONCLUSIVE, ErrorKind.INFRASTRUCTURE)
+    limited = "import resource\nresource.setrlimit(resource.RLIMIT_CPU, (1, 1))\n"
+    stopped = run(tmp_path, limited + "def check(a, t):\n while True: pass", seconds=20)
+    assert stopped.outcome is Outcome.INCONCLUSIVE
+
+
 def test_the_time_limit_ends_the_whole_group(tmp_path: Path) -> None:
     source = (
         "import subprocess, time, pathlib\n"
@@ -97,11 +109,15 @@ def test_a_grandchild_that_stays_behind_does_not_hold_the_verdict(tmp_path: Path
 
 
 def _gone(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return True
-    return state in "ZX"
+    """Whether it ends soon: a killed process may still be seen for a moment."""
+    for _ in range(200):
+        try:
+            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX":
+                return True
+        except OSError:
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def test_an_untrusted_check_does_not_run(tmp_path: Path) -> None:
