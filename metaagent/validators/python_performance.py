@@ -81,7 +81,7 @@ class _Performance:
         calls = 6 * len(self.sizes)
         memory = int(self.bounds.get("memory", 512)) * MIB
         return Limits(
-            wall_seconds=30 + calls * (3 * seconds + 2),
+            wall_seconds=15 + calls * (3 * seconds + 2),
             cpu_seconds=int(calls * (seconds + 1)) + 10,
             memory_bytes=min(2048 * MIB, 512 * MIB + 2 * memory),
             processes=16,
