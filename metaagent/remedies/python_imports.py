@@ -14,7 +14,7 @@ from typing import Any, Final
 from metaagent.records import Brief
 from metaagent.remedies.python_tree import is_python, parse, undefined, with_imports
 
-_WELL_KNOWN: Final[Mapping[str, str]] = {
+_NAMES: Final[Mapping[str, str]] = {
     "abc": "ABC abstractmethod",
     "bisect": "bisect_left bisect_right insort",
     "collections": "ChainMap Counter OrderedDict defaultdict deque namedtuple",
@@ -43,7 +43,8 @@ _WELL_KNOWN: Final[Mapping[str, str]] = {
     "unicodedata": "normalize",
     "urllib.parse": "parse_qs quote unquote urlencode urljoin urlparse urlsplit",
 }
-_MEMBERS: Final = {name: module for module, names in _WELL_KNOWN.items() for name in names.split()}
+WELL_KNOWN: Final = {name: module for module, names in _NAMES.items() for name in names.split()}
+"""Name -> the module of the standard library that it is known from."""
 _IN_DATETIME: Final = frozenset(
     {"date", "datetime", "time", "timedelta", "timezone", "tzinfo", "UTC", "MINYEAR", "MAXYEAR"}
 )
@@ -64,8 +65,8 @@ def _lines(missing: Mapping[str, Sequence[str]], members: Mapping[str, str], mod
             taken.setdefault(members[name], []).append(name)
         elif name in modules or _is_module(name, attributes):
             plain.add(name)
-        elif name in _MEMBERS:
-            taken.setdefault(_MEMBERS[name], []).append(name)
+        elif name in WELL_KNOWN:
+            taken.setdefault(WELL_KNOWN[name], []).append(name)
     from_lines = [f"from {module} import {', '.join(sorted(names))}" for module, names in sorted(taken.items())]
     return [*(f"import {name}" for name in sorted(plain)), *from_lines]
 

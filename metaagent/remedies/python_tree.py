@@ -8,6 +8,7 @@ import io
 import re
 import tokenize
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Final
 
 from metaagent.records import Brief
@@ -23,8 +24,10 @@ _NAMED: Final = (
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
+@lru_cache(maxsize=512)
 def parse(text: str) -> ast.Module | None:
-    """The tree, or None for what is no Python (or too deep, or too long to be an answer)."""
+    """The tree, or None for what is no Python (or too deep, or too long to be an answer). It is shared: copy it before
+    changing it."""
     if len(text) > MAX_SOURCE:
         return None
     try:
@@ -103,6 +106,7 @@ def undefined(tree: ast.AST) -> dict[str, list[str]]:
     return found
 
 
+@lru_cache(maxsize=512)
 def rename(text: str, old: str, new: str) -> str | None:
     """The text with each name token ``old`` as ``new``, attributes and keyword names apart; None where it has none."""
     lines, spots, previous = text.splitlines(keepends=True), list[tuple[int, int]](), ""

@@ -14,6 +14,7 @@ ENTRY_POINTS = "metaagent.proposers"
 BUILT_IN: dict[str, str] = {
     "shipped": "metaagent.learning.proposers.shipped:Shipped",
     "json.fields": "metaagent.learning.synthesis.json_fields:JsonFieldsProposer",
+    "python": "metaagent.learning.proposers.python:PythonRewrites",
     "options": "metaagent.learning.proposers.options:RaisedLimits",
     "checks": "metaagent.learning.proposers.checks:PublicChecks",
     "ladder": "metaagent.learning.proposers.strategies:Ladder",

@@ -1,0 +1,136 @@
+"""Rewrites of Python answers, learned from what mine tests got and expected (synthesis/python_*.py)."""
+
+from __future__ import annotations
+
+import re
+import resource
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from metaagent.learning.proposals import Bench, Case, Proposal
+from metaagent.learning.replay import replayed
+from metaagent.learning.synthesis.python_house import House, read_house
+from metaagent.learning.synthesis.python_lab import VALIDATOR, Lab, subject
+from metaagent.learning.synthesis.python_rules import Rule
+from metaagent.learning.synthesis.python_search import Answer, Credit, Search
+from metaagent.learning.synthesis.python_vocabulary import guards, vocabulary
+from metaagent.records import Remedy
+from metaagent.remedies.python_rewrites import cleaned, readable
+from metaagent.remedies.python_tree import answer_function, parse
+from metaagent.remedies.python_wrapper import parameters
+from metaagent.tasks.brief import brief
+
+PATIENCE: Final = 4
+FEWEST: Final = 8
+"""Mine tasks below which leaving some out says nothing."""
+SHARE: Final = 0.75
+"""Of the time is for the search; the rest for judging what came of it."""
+
+
+class PythonRewrites:
+    name = "python"
+    kind = "fixer"
+
+    def propose(self, cases: Sequence[Case], bench: Bench) -> list[Proposal]:
+        """One proposal with all rules that do good to tasks left out of their learning; empty where there are none."""
+        fixtures = sorted({path for case in cases for path in _fixtures(case)})
+        found = [self._with(cases, bench, fixture) for fixture in fixtures[:2]] if fixtures else []
+        found += [self._with(cases, bench, None)] if not fixtures else []
+        return [proposal for proposal in found if proposal is not None]
+
+    def _with(self, cases: Sequence[Case], bench: Bench, fixture: str | None) -> Proposal | None:
+        house = House("") if fixture is None else read_house(bench.root / fixture)
+        answers = [one for case in cases if (one := _answer(case, house)) is not None]
+        if len(answers) < FEWEST:
+            return None
+        search = _search(answers, house, bench)
+        learned = search.learn(answers)
+        credits = [(rule, search.credit(answers, learned, rule)) for rule in learned]
+        return _proposal(cases, bench, house, [(rule, one) for rule, one in credits if one.net > 0])
+
+
+def _fixtures(case: Case) -> list[str]:
+    return [
+        str(check.options["fixture"])
+        for check in case.task.checks
+        if check.validator == VALIDATOR and check.options.get("fixture")
+    ]
+
+
+def _answer(case: Case, house: House) -> Answer | None:
+    asked = subject(case.task)
+    if asked is None:
+        return None
+    told = brief(case.task)
+    return Answer(asked, told, cleaned(case.artifact, told, house.settings()))
+
+
+def _search(answers: Sequence[Answer], house: House, bench: Bench) -> Search:
+    references = [one.subject.task.reference for one in answers if one.subject.task.reference]
+    words = vocabulary(house, references)
+    refusals = guards(house, references, _messages(answers))
+    return Search(Lab(bench.judge), house, words, refusals, _clock(SHARE * bench.seconds))
+
+
+def _clock(seconds: float) -> Callable[[], bool]:
+    """Whether the time is over: of the processor, and PATIENCE times as long by the wall, for others may use it too."""
+    worked, started = _worked(), time.monotonic()
+    return lambda: _worked() - worked > seconds or time.monotonic() - started > PATIENCE * seconds
+
+
+def _worked() -> float:
+    return sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+
+
+def _messages(answers: Sequence[Answer]) -> list[tuple[str, str]]:
+    """The messages that exceptions are expected with, names and values of parameters as holes; those of two groups."""
+    seen: dict[tuple[str, str], set[str]] = {}
+    for one in answers:
+        for test in one.subject.tests:
+            raises = test["raises"]
+            if raises is not None:
+                template = _template(raises.get("message") or "", one, test)
+                seen.setdefault((raises["type"], template), set()).add(one.group)
+    return [key for key, groups in seen.items() if len(groups) > 1]
+
+
+def _template(message: str, one: Answer, test: Mapping[str, Any]) -> str:
+    tree = parse(one.code)
+    function = None if tree is None else answer_function(tree, one.brief)
+    names = [] if function is None else parameters(function)
+    made = message.replace("{", "{{").replace("}", "}}")
+    for name, value in zip(names, test["args"], strict=False):
+        shown = repr(value)
+        if shown in made and re.search(rf"\b{name}\b", made):
+            return re.sub(rf"\b{name}\b", "{name}", made.replace(shown, "{value!r}", 1), count=1)
+    return made
+
+
+def _proposal(
+    cases: Sequence[Case], bench: Bench, house: House, accepted: Sequence[tuple[Rule, Credit]]
+) -> Proposal | None:
+    learned = [rule for rule, _ in accepted]
+    settings: dict[str, Any] = {"rules": learned}
+    if house.name:
+        settings["library"] = house.settings()
+    remedy = Remedy("fixer", "python.rewrites", settings)
+    change = replayed(cases, (remedy,), bench.judge)
+    if change.gain <= 0:
+        return None
+    tests = sum(len(one.tests) for case in cases if (one := subject(case.task)) is not None)
+    mended, broken = sum(one.mended for _, one in accepted), sum(one.broken for _, one in accepted)
+    why = (
+        f"mends {len(change.mended)} of {len(cases)} mine tasks by replay, harms {len(change.harmed)}; with each"
+        f" group of tasks left out in turn its {len(learned)} rules mend {mended} tests of {tests}, break {broken}"
+    )
+    numbers = {"mended_held_out": float(mended), "broken_held_out": float(broken), "rules": float(len(learned))}
+    lines = (*readable(learned), *([f"imports from `{house.name}` made to fit what it has"] if house.name else []))
+    gain = min(change.gain, (mended - broken) / tests) if learned else change.gain
+    return Proposal(
+        remedy, why, lines, change.mended, change.harmed, gain, len({_group(one) for one in cases}), numbers
+    )
+
+
+def _group(case: Case) -> str:
+    return case.task.group or case.task.id

@@ -1,0 +1,155 @@
+"""Which tasks a rule is for, by their words: the words that go with what it mends, and those that go with its harm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+HARM: Final = 3.0
+"""A test that was right and is broken weighs as three that are mended."""
+SOFT: Final = 0.5
+"""A wrong test that becomes wrong in another kind than what is expected: the rule was not meant for it."""
+WHOLE: Final = 0.5
+"""A task that passes as a whole counts for a little more than its tests."""
+NEAR: Final = 0.1
+WORD: Final = 0.05
+NO_WORD: Final = 0.3
+"""A word that keeps a rule out is a guess about all tasks without it; one that lets it in is not."""
+FEWEST: Final = 2
+LEAST_NET: Final = 0.5
+"""What a rule has to bring: the tests of half a task."""
+MOST_ANY: Final = 4
+MOST_NONE: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a rule does to one mine task: shares of its tests. ``gain`` and ``harm`` are weighed already."""
+
+    group: str
+    words: frozenset[str]
+    gain: float
+    harm: float
+    near: float = 0.0
+
+    @property
+    def net(self) -> float:
+        return self.gain - self.harm
+
+
+@dataclass(frozen=True, slots=True)
+class Aimed:
+    """A trigger and what the rule comes to with it."""
+
+    when: Mapping[str, Any]
+    net: float
+    harm: float
+    groups: int
+
+
+def effect(group: str, words: frozenset[str], before: str, after: str) -> Effect:
+    """``before`` and ``after`` are the lab's marks, a letter for a test."""
+    count = len(before)
+    mended = sum(new == "m" for new in after)
+    broken = sum(old == "U" and new in "tx" for old, new in zip(before, after, strict=True))
+    astray = sum(old == "u" and new == "x" for old, new in zip(before, after, strict=True))
+    near = sum(old == "u" and new == "t" for old, new in zip(before, after, strict=True))
+    whole = all(mark in "mU" for mark in after) and mended > 0
+    gain = mended / count + (WHOLE if whole else 0.0)
+    harm = (HARM * broken + SOFT * astray) / count + (WHOLE * HARM if broken and "u" not in before else 0.0)
+    return Effect(group, words, gain, harm, near / count)
+
+
+def worthwhile(aimed: Aimed | None) -> bool:
+    return aimed is not None and aimed.net >= LEAST_NET and aimed.net > aimed.harm
+
+
+def aim(effects: Sequence[Effect]) -> Aimed | None:
+    """The best trigger, none where the rule needs none; None where no trigger makes it worth its while."""
+    return _Aim([one for one in effects if one.gain or one.harm or one.near]).best()
+
+
+class _Aim:
+    """The tasks that a rule changes as bits of a number; ``has`` says for each word which of them have it."""
+
+    def __init__(self, effects: Sequence[Effect]) -> None:
+        self._effects = effects
+        self._all = (1 << len(effects)) - 1
+        self._net = [one.net + NEAR * one.near for one in effects]
+        self._has: dict[str, int] = {}
+        for number, one in enumerate(effects):
+            for word in one.words:
+                if len(word) > 1:
+                    self._has[word] = self._has.get(word, 0) | 1 << number
+        self._helped = self._bits(one.gain > 0 for one in effects)
+        self._hurt = self._bits(one.net < 0 for one in effects)
+
+    def best(self) -> Aimed | None:
+        found = [self._measured((), ()), self._without((), ())]
+        for start in self._starts(self._all):
+            found += self._grown(start)
+        good = [one for one in found if one.groups >= FEWEST and one.net > 0]
+        return max(good, key=lambda one: (round(one.net, 6), -len(one.when))) if good else None
+
+    @staticmethod
+    def _bits(flags: Iterable[bool]) -> int:
+        return sum(1 << number for number, flag in enumerate(flags) if flag)
+
+    def _hit(self, some: Sequence[str], none: Sequence[str]) -> int:
+        hit = 0 if some else self._all
+        for word in some:
+            hit |= self._has.get(word, 0)
+        for word in none:
+            hit &= ~self._has.get(word, 0)
+        return hit
+
+    def _worth(self, hit: int, some: int, none: int = 0) -> float:
+        return sum(net for number, net in enumerate(self._net) if hit >> number & 1) - WORD * some - NO_WORD * none
+
+    def _measured(self, some: Sequence[str], none: Sequence[str]) -> Aimed:
+        hit = self._hit(some, none)
+        chosen = [one for number, one in enumerate(self._effects) if hit >> number & 1]
+        when = {key: list(words) for key, words in (("any", some), ("none", none)) if words}
+        groups = {one.group for one in chosen if one.gain > 0}
+        return Aimed(when, self._worth(hit, len(some), len(none)), sum(one.harm for one in chosen), len(groups))
+
+    def _starts(self, among: int) -> list[str]:
+        """The words that at least two groups share in which the rule mends something, the best few."""
+        worth = {
+            word: self._worth(has & among, 1)
+            for word, has in self._has.items()
+            if (has & among & self._helped).bit_count() >= FEWEST
+        }
+        shared = [word for word in worth if self._groups(self._has[word] & among) >= FEWEST]
+        return sorted(shared, key=lambda word: (-worth[word], word))[:6]
+
+    def _groups(self, hit: int) -> int:
+        hit &= self._helped
+        return len({one.group for number, one in enumerate(self._effects) if hit >> number & 1})
+
+    def _grown(self, start: str) -> list[Aimed]:
+        """From one word, further ones while they add; then words that keep harm out."""
+        some: tuple[str, ...] = (start,)
+        worth = self._worth(self._hit(some, ()), 1)
+        while len(some) < MOST_ANY:
+            left = self._all & ~self._hit(some, ())
+            options = [(self._worth(self._hit((*some, word), ()), len(some) + 1), word) for word in self._starts(left)]
+            better = max(options, default=None)
+            if better is None or better[0] <= worth + WORD:
+                break
+            worth, some = better[0], (*some, better[1])
+        return [self._measured(some, ()), self._without(some, ())]
+
+    def _without(self, some: tuple[str, ...], none: tuple[str, ...]) -> Aimed:
+        worth = self._worth(self._hit(some, none), len(some), len(none))
+        while len(none) < MOST_NONE:
+            hit = self._hit(some, none)
+            words = sorted(word for word, has in self._has.items() if has & hit & self._hurt and word not in none)
+            count = len(none) + 1
+            options = [(self._worth(hit & ~self._has[word], len(some), count), word) for word in words]
+            better = max(options, default=None)
+            if better is None or better[0] <= worth:
+                break
+            worth, none = better[0], (*none, better[1])
+        return self._measured(some, none)
