@@ -33,6 +33,11 @@ def work(root: str, output: int, options: Mapping[str, Any]) -> None:
 
     os.environ["METAAGENT_BACKEND"] = BACKEND
     started = options.pop("barrier", None) if isinstance(options, dict) else None
+    faults = options.pop("faults", None) if isinstance(options, dict) else None
+    if faults is not None:
+        from tests.orchestrator.faults import use
+
+        use(faults)
 
     def say(event: Event) -> None:
         if isinstance(event, Planned):
@@ -81,7 +86,8 @@ def barrier(parties: int) -> Any:
 
 
 def start(root: Path, **options: Any) -> Running:
-    """A forked process that runs the workspace; ``barrier=`` makes several begin in the same moment."""
+    """A forked process that runs the workspace; ``barrier=`` makes several begin in the same moment, ``faults=`` puts
+    a faulty model into it (faults.py)."""
     reading, writing = multiprocessing.Pipe(duplex=False)
     os.set_inheritable(writing.fileno(), True)
     process = _context.Process(target=_begin, args=(str(root), writing, options), daemon=True)
