@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import platformdirs
 import pytest
 
@@ -27,6 +28,10 @@ UNREACHABLE = "http://127.0.0.1:9"  # the discard port: nothing listens
 REAL_MODELS = os.environ.get("METAAGENT_MODELS") or str(platformdirs.user_cache_path("metaagent") / "models")
 _DISPLAY = ("NO_COLOR", "CLICOLOR_FORCE", "FORCE_COLOR", "COLUMNS", "VISUAL", "EDITOR", "_METAAGENT_COMPLETE")
 
+
+# A property is right or wrong whatever else the machine does: no example has a deadline.
+hypothesis.settings.register_profile("metaagent", deadline=None)
+hypothesis.settings.load_profile("metaagent")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell's background job ignores Ctrl-C, and so would every program that a test starts and interrupts.

@@ -6,7 +6,7 @@ capabilities (one that is missing is dropped, and no failure unless none is left
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from typing import Any, Literal
@@ -163,6 +163,18 @@ async def _heeds_roles(probe: Probe, calls: _Calls, judge: Judge) -> tuple[bool 
     if not await _holds(merged, calls, judge):
         return False, "it follows an instruction of the user, and not the same one as system prompt"
     return None, "it follows the instruction neither as system prompt nor from the user"
+
+
+def lacking(agents: Iterable[Agent], known: Mapping[str, Mapping[str, Any]]) -> dict[str, frozenset[str]]:
+    """The capabilities that each agent's model was asked for and did not show; ``known`` are results by model, as
+    ``Findings.to_json``. A model that was never asked lacks nothing."""
+    found = {}
+    for agent in agents:
+        capabilities = known.get(agent.model, {}).get("capabilities", ())
+        missing = frozenset(one["name"] for one in capabilities if one["shown"] is False)
+        if missing:
+            found[agent.id] = missing
+    return found
 
 
 def self_test_of(role: Role, probes: ProbeSet) -> SelfTest | None:

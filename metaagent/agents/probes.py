@@ -128,8 +128,11 @@ def json_in(text: str) -> Any:
     """The JSON value that the text is, a fence around it forgiven; None for anything else."""
     from metaagent.remedies.text_fence import fix
 
+    bare = text.strip()
+    if bare.startswith("```"):
+        bare = fix(bare, Brief("", "", "", None, {}, ArtifactForm("json")), {}) or bare
     try:
-        return json.loads(fix(text, Brief("", "", "", None, {}, ArtifactForm("text")), {}) or text)
+        return json.loads(bare)
     except (ValueError, RecursionError):
         return None
 

@@ -4,7 +4,8 @@ score = 40% capability + 30% history + 20% load + 10% availability, each part fr
 
 - capability: 1 - (1 - skill) * (1 - named). The skill is the role's, of the longest prefix of the task's domain that
   the role names; ``named`` is the share of the domain that the agent's capabilities name (a capability is a part of a
-  domain, ``json``, or a prefix of one, ``data.json``).
+  domain, ``json``, or a prefix of one, ``data.json``). Parts of the domain that need a capability which the agent's
+  model was asked for in its bootstrap and did not show (NEEDS) count neither for the skill nor as named.
 - history: the mean of a Beta distribution over the agent's pass rate. The prior at the top is Laplace's Beta(1, 1), so
   that an agent without history has 0.5; below, each level of the domain (all, data, data.json, data.json.extract)
   starts from its parent's mean with the weight of two attempts. So evidence from near domains counts where there is
@@ -30,6 +31,18 @@ WEIGHTS: Mapping[str, float] = MappingProxyType({"capability": 0.4, "history": 0
 PRIOR_PASSES = 1.0
 PRIOR_WEIGHT = 2.0
 """Laplace's rule of succession: one pass in two attempts before any evidence."""
+
+NEEDS: Mapping[str, str] = MappingProxyType(
+    {
+        **dict.fromkeys(("code", "python", "sql", "function"), "coding"),
+        **dict.fromkeys(("logic", "math", "plan", "planning"), "reasoning"),
+        **dict.fromkeys(("write", "story"), "creative"),
+        **dict.fromkeys(("classify", "summary"), "analytical"),
+        "json": "json",
+        "tool": "tool_call",
+    }
+)
+"""The capability, as a bootstrap finds it, that a part of a domain stands on."""
 
 Tally = tuple[int, int]
 """Passes and attempts."""
@@ -93,13 +106,23 @@ def rank(
     history: History = NO_HISTORY,
     load: Mapping[str, int] = MappingProxyType({}),
     states: Mapping[str, AgentState] = MappingProxyType({}),
+    lacking: Mapping[str, frozenset[str]] = MappingProxyType({}),
 ) -> tuple[Score, ...]:
     """All agents, best first: eligible before not eligible, assigned before not, by score, ties by id.
 
-    ``load`` counts the tasks each agent has open; ``states`` are the board's.
+    ``load`` counts the tasks each agent has open; ``states`` are the board's; ``lacking`` are the capabilities that an
+    agent's model did not show in its bootstrap.
     """
     scores = [
-        _score(task, agent, roles.get(agent.role), history, load.get(agent.id, 0), states.get(agent.id))
+        _score(
+            task,
+            agent,
+            roles.get(agent.role),
+            history,
+            load.get(agent.id, 0),
+            states.get(agent.id),
+            lacking.get(agent.id, frozenset()),
+        )
         for agent in agents
     ]
     return tuple(
@@ -129,8 +152,9 @@ def skill_of(role: Role, domain: str | None) -> tuple[str, float]:
     return "", 0.0
 
 
-def named_share(capabilities: Iterable[str], domain: str | None) -> float:
-    """The share of the domain's parts that the capabilities name, singly or as a prefix."""
+def named_share(capabilities: Iterable[str], domain: str | None, lacking: frozenset[str] = frozenset()) -> float:
+    """The share of the domain's parts that the capabilities name, singly or as a prefix; parts that need what is
+    ``lacking`` are never named."""
     parts = domain.split(".") if domain else []
     named: set[int] = set()
     for capability in capabilities:
@@ -138,16 +162,23 @@ def named_share(capabilities: Iterable[str], domain: str | None) -> float:
         if parts[: len(steps)] == steps:
             named.update(range(len(steps)))
         named.update(index for index, part in enumerate(parts) if part == capability)
-    return len(named) / len(parts) if parts else 0.0
+    kept = [index for index in named if NEEDS.get(parts[index]) not in lacking]
+    return len(kept) / len(parts) if parts else 0.0
 
 
 def _score(
-    task: Task, agent: Agent, role: Role | None, history: History, open_tasks: int, state: AgentState | None
+    task: Task,
+    agent: Agent,
+    role: Role | None,
+    history: History,
+    open_tasks: int,
+    state: AgentState | None,
+    lacking: frozenset[str],
 ) -> Score:
     obstacle = _obstacle(agent, role, state)
     assigned = agent.id in task.assignees
     parts = (
-        _capability(task, agent, role),
+        _capability(task, agent, role, lacking),
         _past(task, agent, history),
         Part("load", WEIGHTS["load"], 1 / (1 + max(0, open_tasks)), f"{_count(open_tasks, 'task')} open"),
         _availability(state, obstacle),
@@ -169,12 +200,17 @@ def _obstacle(agent: Agent, role: Role | None, state: AgentState | None) -> str:
     return ""
 
 
-def _capability(task: Task, agent: Agent, role: Role | None) -> Part:
+def _capability(task: Task, agent: Agent, role: Role | None, lacking: frozenset[str]) -> Part:
     prefix, skill = skill_of(role, task.domain) if role else ("", 0.0)
-    named = named_share(agent.capabilities, task.domain)
+    named = named_share(agent.capabilities, task.domain, lacking)
     why = f"{agent.role} has skill {skill:.2f} for {prefix or 'any domain'}"
     if task.domain:
         why += f"; its capabilities name {named:.0%} of {task.domain}"
+    parts = task.domain.split(".") if task.domain else []
+    lost = [part for part in parts if NEEDS.get(part) in lacking]
+    if lost:
+        skill *= 1 - len(lost) / len(parts)
+        why += f"; {agent.model} did not show what {' and '.join(lost)} needs"
     return Part("capability", WEIGHTS["capability"], 1 - (1 - skill) * (1 - named), why)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from metaagent.cli import agent_bootstrap
 from metaagent.cli.state import Column, Table, complete_agent, complete_model, complete_task, current, noun, printable
 
 if TYPE_CHECKING:
@@ -41,9 +42,17 @@ STATE_STYLES = {"ACTIVE": "green", "BLOCKED": "red", "PAUSED": "yellow"}
 def list_() -> None:
     """List the agents."""
     state = current()
-    rows = [_row(agent, _board_states(state)) for agent in _roster(state)]
-    columns: list[Column | str] = ["id", "role", "model", Column("state", paint=STATE_STYLES), "heartbeat", "note"]
-    cells = [(row["id"], row["role"], row["model"], row["state"], _span(row["heartbeat"]), row["note"]) for row in rows]
+    known, states = _bootstraps(state), _board_states(state)
+    rows = [{**_row(agent, states), **_shown(known.get(agent.model))} for agent in _roster(state)]
+    columns: list[Column | str] = [
+        *("id", "role", "model", Column("state", paint=STATE_STYLES), "model shows", "heartbeat", "note")
+    ]
+    cells = [
+        *(
+            (row["id"], row["role"], row["model"], row["state"], _shown_text(row), _span(row["heartbeat"]), row["note"])
+            for row in rows
+        )
+    ]
     state.out("agent", rows, Table(columns, cells, empty="no agents"))
 
 
@@ -61,13 +70,21 @@ def show(agent: AgentId) -> None:
         for (agent_id, domain), (passes, total) in sorted(_history(state).items(), key=str)
         if agent_id == found.id
     ]
-    row = {**_row(found, _board_states(state)), "purpose": role.purpose, "may": role.may, "record": record}
+    row = {
+        **_row(found, _board_states(state)),
+        **_shown(_bootstraps(state).get(found.model)),
+        "purpose": role.purpose,
+        "may": role.may,
+        "record": record,
+    }
     lines = [
         f"{found.id} ({row['state']})",
         f"  role          {found.role}: {role.purpose}",
         f"  may           {', '.join(role.may)}",
         f"  model         {found.model}, temperature {found.temperature:g}",
         f"  capabilities  {', '.join(found.capabilities) or 'none'}",
+        f"  model shows   {_shown_text(row)}",
+        *([f"  not shown     {', '.join(row['not_shown'])}"] if row["not_shown"] else []),
         f"  heartbeat     {_span(found.heartbeat) or 'never'}",
         *([f"  note          {found.note}"] if found.note else []),
         *(f"  passed        {line['passes']} of {line['total']} in {line['domain'] or 'no domain'}" for line in record),
@@ -190,6 +207,7 @@ def resume(agent: AgentId) -> None:
 @app.command("why")
 def why(task: Annotated[str, typer.Argument(metavar="TASK", help="A task.", autocompletion=complete_task)]) -> None:
     """Explain which agent a task would go to, and why."""
+    from metaagent.agents.bootstrap import lacking
     from metaagent.agents.roles import load_roles
     from metaagent.agents.selection import rank, roll_up
     from metaagent.cli import joined, listing
@@ -210,10 +228,14 @@ def why(task: Annotated[str, typer.Argument(metavar="TASK", help="A task.", auto
         history=roll_up(_history(state)),
         load=load,
         states=states,
+        lacking=lacking(_roster(state), _bootstraps(state)),
     )
     data = {"task": wanted.id, "domain": wanted.domain, "scores": [asdict(score) for score in scores]}
     head = f"{wanted.id}: {wanted.title} (domain {wanted.domain or 'not known'})"
     state.out("agent", data, printable(head), _score_table(scores), *(_words(score) for score in scores))
+
+
+app.command("bootstrap")(agent_bootstrap.command)
 
 
 def _preview(state: State, agent_id: str, change: Callable[[str], str]) -> None:
@@ -290,12 +312,36 @@ def _history(state: State) -> Mapping[tuple[str, str | None], tuple[int, int]]:
         return attempts.history(ledger)
 
 
+def _bootstraps(state: State) -> dict[str, dict[str, Any]]:
+    """What models showed when they were last asked, by model."""
+    from metaagent.ledger import bootstraps
+
+    if not state.has_ledger():
+        return {}
+    with state.ledger(read_only=True) as ledger:
+        return bootstraps.by_model(ledger)
+
+
 def _board_states(state: State) -> dict[str, str]:
     return {agent.id: agent.state for agent in state.board().agents}
 
 
 def _row(agent: Agent, states: Mapping[str, str]) -> dict[str, Any]:
     return {**asdict(agent), "state": "PAUSED" if agent.paused else states.get(agent.id, "IDLE")}
+
+
+def _shown(known: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The capabilities that the agent's model showed in its last bootstrap, and those that it did not."""
+    found = known["capabilities"] if known else []
+    return {
+        "bootstrapped": known["time"] if known else None,
+        "shown": [one["name"] for one in found if one["shown"]],
+        "not_shown": [one["name"] for one in found if one["shown"] is False],
+    }
+
+
+def _shown_text(row: Mapping[str, Any]) -> str:
+    return ", ".join(row["shown"]) or ("nothing" if row["bootstrapped"] else "not asked: metaagent agent bootstrap")
 
 
 def _span(seconds: float | None) -> str:

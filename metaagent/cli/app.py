@@ -47,7 +47,7 @@ NOUNS: dict[str, dict[str, str]] = {
         "init": "Make a workspace here or in DIR, empty or from an example.",
         "doctor": "Check every component, say what to type where one fails, mend what is safe.",
         "config": "Show, edit and find the configuration.",
-        "agent": "List, show, add, edit, pause, resume and remove agents; why one was chosen.",
+        "agent": "List, show, add, edit, bootstrap, pause, resume and remove agents; why one was chosen.",
         "model": "List, pull, show and remove models.",
         "trust": "Show what code of this workspace may run, and pin it.",
         "sandbox": "Show, prove and use the walls behind which code of models runs.",

@@ -280,6 +280,29 @@ AGENT = record(
     note=TEXT,
     state=TEXT,
 )
+_SHOWN = {"bootstrapped": maybe(TIME), "shown": listed(TEXT), "not_shown": listed(TEXT)}
+AGENT_ROW = extended(AGENT, "agent list: shown and not_shown are what its model did in its last bootstrap", **_SHOWN)
+AGENT_PAGE = extended(
+    AGENT_ROW,
+    "agent show",
+    purpose=TEXT,
+    may=listed(TEXT),
+    record=listed(record(domain=TEXT, passes=COUNT, total=COUNT)),
+)
+AGENT_BOOTSTRAP = record(
+    "agent bootstrap: roles says whether system prompts have influence, null where it cannot be told",
+    id=TEXT,
+    model=TEXT,
+    ready=TRUTH,
+    stages=listed(record(name=TEXT, state={"enum": ["passed", "failed", "not run"]}, says=TEXT)),
+    capabilities=listed(record(name=TEXT, shown=maybe(TRUTH), says=TEXT)),
+    roles=maybe(TRUTH),
+    warnings=listed(TEXT),
+    digest=TEXT,
+    backend=TEXT,
+    engine=TEXT,
+    calls=COUNT,
+)
 MODEL = record(
     name=TEXT,
     size=maybe(COUNT),
@@ -379,8 +402,10 @@ DOCTOR = record(
 
 SCHEMAS: dict[str, Schema] = {
     "agent": either(
-        listed(AGENT),
+        listed(AGENT_ROW),
+        AGENT_PAGE,
         AGENT,
+        listed(AGENT_BOOTSTRAP),
         record("agent remove", id=TEXT, removed=TRUTH),
         record("agent why", task=TEXT, domain=maybe(TEXT), scores=listed({"type": "object"})),
     ),

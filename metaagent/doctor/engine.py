@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from metaagent.config import Config
     from metaagent.inference.base import Backend, ModelInfo
     from metaagent.inference.gateway import Gateway
+    from metaagent.orchestrator.bootstrap import Bootstrap
+    from metaagent.workspace import Workspace
 
 _ANSWER_SECONDS = 10.0
 _HASH_SECONDS = 120.0
@@ -114,3 +116,39 @@ def _ignores_roles(template: str) -> bool:
     from metaagent.inference.ollama import ignores_roles  # loaded already: only its models have templates here
 
     return ignores_roles(template)
+
+
+def agents(engine: Engine, config: Config, place: Workspace | None, *, recorded: bool) -> Iterator[Condition]:
+    """What each agent showed in its last bootstrap with this very model and engine. ``recorded``: there is a ledger
+    that can be read. Nobody is asked."""
+    from metaagent.agents.roster import roster
+    from metaagent.orchestrator.bootstrap import recalled
+
+    infos = engine.infos or {}
+    for agent in roster(config):
+        info = infos.get(agent.model)
+        if info is None:
+            yield Condition("agents", "not checked", f"waits for the model {agent.model}", name=agent.id)
+            continue
+        known = None
+        if place is not None and recorded:
+            with place.open_ledger(read_only=True) as ledger:
+                known = recalled(ledger, config, agent, info, engine.version)
+        yield agent_condition(agent.id, known)
+
+
+def agent_condition(agent_id: str, known: Bootstrap | None) -> Condition:
+    """Pure: an agent that was never tried is no failure, one that did not get through is."""
+    if known is None:
+        mend = f"metaagent agent bootstrap {agent_id}"
+        return Condition("agents", "warning", "not bootstrapped with this model and engine", mend, agent_id)
+    shown = [one.name for one in known.capabilities if one.shown]
+    details = {"shown": shown, "not_shown": [one.name for one in known.capabilities if one.shown is False]}
+    if known.failed is not None:
+        says = f"{known.failed.name} failed: {known.failed.says}"
+        mend = f"metaagent agent edit {agent_id} --model MODEL, or: metaagent agent bootstrap {agent_id} --force"
+        return Condition("agents", "failed", says, mend, agent_id, details)
+    if known.warnings:
+        mend = f"metaagent agent show {agent_id}"
+        return Condition("agents", "warning", "; ".join(known.warnings), mend, agent_id, details)
+    return Condition("agents", "ok", f"shows {', '.join(shown)}", None, agent_id, details)

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from metaagent.workspace import Workspace
 
 Notice = Callable[[str], None]
-COMPONENTS = (*("python", "sqlite", "workspace", "configuration", "board", "ledger", "sandbox", "backend", "models"),)
+COMPONENTS = (
+    *("python", "sqlite", "workspace", "configuration", "board", "ledger", "sandbox"),
+    *("backend", "models", "agents"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +45,10 @@ def examine(start: Path, explicit: Path | None, notice: Notice) -> Examination:
         found.append(missing)
     if place is not None:
         found += _workspace(place, config)
-    proofs = _Kept(place) if place is not None and _usable(found) else Forgetful()
+    recorded = place is not None and _usable(found)
+    proofs = _Kept(place) if place is not None and recorded else Forgetful()
     found += guarded("sandbox", lambda: machine.sandbox(proofs, notice))
-    if isinstance(config, MetaagentError | OSError):
-        found += [waits("backend", "configuration"), waits("models", "configuration")]
-    else:
-        found += engine.examine(config, place.root if place else start).conditions
+    found += _engine(config, place, place.root if place else start, recorded)
     return Examination(place, tuple(sorted(found, key=lambda one: COMPONENTS.index(one.component))))
 
 
@@ -61,6 +62,19 @@ def _configuration(place: Workspace | None) -> Config | MetaagentError | OSError
         return parse_config("", where="the environment")
     except MetaagentError as error:
         return error
+
+
+def _engine(
+    config: Config | MetaagentError | OSError, place: Workspace | None, root: Path, recorded: bool
+) -> Iterator[Condition]:
+    """Agents are examined in a workspace alone: outside of one there are none."""
+    if isinstance(config, MetaagentError | OSError):
+        yield from (waits(component, "configuration") for component in ("backend", "models", "agents"))
+        return
+    found = engine.examine(config, root)
+    yield from found.conditions
+    if place is not None:
+        yield from guarded("agents", lambda: engine.agents(found, config, place, recorded=recorded))
 
 
 def _workspace(place: Workspace, config: Config | MetaagentError | OSError) -> Iterator[Condition]:

@@ -60,7 +60,11 @@ def m005_patterns(connection: sqlite3.Connection) -> None:
         connection.execute(f"CREATE TABLE {table} ({columns}) WITHOUT ROWID")
 
 
-CHANGES: list[Change] = [m001_first, m002_sandboxes, m003_proposals, m004_trials, m005_patterns]
+def m006_bootstraps(connection: sqlite3.Connection) -> None:
+    _facts(connection, schema.FACTS_6)
+
+
+CHANGES: list[Change] = [m001_first, m002_sandboxes, m003_proposals, m004_trials, m005_patterns, m006_bootstraps]
 
 
 def build(changes: list[Change]) -> Migrations:

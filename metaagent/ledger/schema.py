@@ -191,6 +191,13 @@ DERIVED_5: dict[str, str] = {
         message TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (ingest_id, signature)""",
 }
 
+FACTS_6: dict[str, str] = {
+    "bootstraps": """
+        id TEXT PRIMARY KEY, time TEXT NOT NULL, run_id TEXT, model TEXT NOT NULL, digest TEXT NOT NULL,
+        backend TEXT NOT NULL, engine TEXT NOT NULL, probes INTEGER NOT NULL, subject TEXT NOT NULL,
+        result TEXT NOT NULL""",
+}
+
 # The one way to remove a fact: `ledger prune` puts its name into `switches` inside its own transaction.
 PRUNE_SWITCH = "prune"
 

@@ -6,27 +6,38 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from metaagent.agents.bootstrap import lacking
 from metaagent.agents.roles import load_roles
 from metaagent.agents.roster import find_agent, roster
 from metaagent.agents.selection import History, Score, choose, rank, roll_up
 from metaagent.config import Config
-from metaagent.ledger import agent_states, attempts
+from metaagent.ledger import agent_states, attempts, bootstraps
 from metaagent.ledger.database import Ledger
 from metaagent.records import Agent, AgentState, Role, Task
 
 
 @dataclass(slots=True)
 class Crew:
-    """``states`` are the board's; ``load`` counts the tasks that each agent has in hand in this run."""
+    """``states`` are the board's; ``lacking`` what each agent's model did not show in its bootstrap; ``load`` counts
+    the tasks that each agent has in hand in this run."""
 
     agents: tuple[Agent, ...]
     roles: Mapping[str, Role]
     history: History
     states: Mapping[str, AgentState]
+    lacking: Mapping[str, frozenset[str]] = field(default_factory=dict)
     load: Counter[str] = field(default_factory=Counter)
 
     def ranking(self, task: Task) -> tuple[Score, ...]:
-        return rank(task, self.agents, self.roles, history=self.history, load=self.load, states=self.states)
+        return rank(
+            task,
+            self.agents,
+            self.roles,
+            history=self.history,
+            load=self.load,
+            states=self.states,
+            lacking=self.lacking,
+        )
 
     def choose(self, task: Task, only: str | None = None) -> Agent | None:
         """The best eligible agent for a task; ``only`` leaves no choice."""
@@ -44,4 +55,6 @@ def muster(config: Config, ledger: Ledger | None, states: Mapping[str, AgentStat
     """
     paused = agent_states.paused(ledger) if ledger else frozenset()
     history = attempts.history(ledger) if ledger else {}
-    return Crew(roster(config, paused), load_roles(config), roll_up(history), states)
+    agents = roster(config, paused)
+    found = bootstraps.by_model(ledger) if ledger else {}
+    return Crew(agents, load_roles(config), roll_up(history), states, lacking(agents, found))
