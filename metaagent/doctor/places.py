@@ -164,7 +164,9 @@ def set_aside(path: Path) -> str:
     where = shlex.quote(str(path.parent / path.name))
     move = f"mkdir {quoted(folder)} && mv {where}* {quoted(folder)}/"
     backups = list_backups(path)
-    return f"{move} && cp {quoted(backups[0].path)} {where}" if backups else f"{move} (then a new ledger is begun)"
+    return (
+        f"{move} && cp {quoted(backups[0].path)} {where}" if backups else f"{move}  # the next command begins a new one"
+    )
 
 
 def quoted(path: Path) -> str:

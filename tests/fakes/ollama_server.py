@@ -223,6 +223,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.words(self.server_state.reply)
         self.done("length")
 
+    def chat_vanished(self) -> None:
+        """Somebody removed the model while it was in use."""
+        self.server_state.models = ("other:latest",)
+        self.has("tiny")
+
     def chat_busy(self) -> None:
         self.whole(b'{"error": "server busy, please try again.  maximum pending requests exceeded"}', 503)
 

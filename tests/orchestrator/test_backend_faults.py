@@ -148,3 +148,30 @@ def test_a_server_without_the_model_says_how_to_get_it(place: Place, server: Fak
         place.run()
     assert "pull" in (caught.value.mend or "")
     assert place.order() == []
+
+
+def test_a_model_that_vanishes_in_the_middle_gives_its_tasks_back(place: Place, server: FakeOllama) -> None:
+    server.behaviours = ["good", "good", "vanished"]
+    summary = place.run(jobs=1)
+    assert (summary.status, summary.passed) == (4, 2)
+    assert "no model" in (summary.stopped or "") + place.notices()
+    given_back(place)
+    server.models = ("tiny:latest",)
+    assert (place.run(jobs=1).status, set(place.statuses().values())) == (0, {"DONE"})
+    assert [place.outcomes(task_id).count("pass") for task_id in place.statuses()] == [1] * 5
+
+
+def test_a_server_that_dies_and_returns_between_two_runs_finishes_the_work(place: Place, server: FakeOllama) -> None:
+    server.behaviours = ["good", "good"] + ["reset_at_once"] * 20
+    assert place.run(jobs=1).status == 4
+    given_back(place)
+    server.behaviours = []
+    assert (place.run(jobs=2).status, set(place.statuses().values())) == (0, {"DONE"})
+    assert [place.outcomes(task_id).count("pass") for task_id in place.statuses()] == [1] * 5
+
+
+def test_a_server_that_is_away_for_a_moment_costs_no_attempt(place: Place, server: FakeOllama) -> None:
+    server.behaviours = ["good", "reset_at_once", "busy", "reset_at_once", "good"]
+    summary = place.run(jobs=1)
+    assert (summary.status, summary.passed) == (0, 5)
+    assert [place.outcomes(task_id) for task_id in place.statuses()] == [["pass"]] * 5
