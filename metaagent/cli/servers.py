@@ -13,6 +13,7 @@ from metaagent.cli.transfer import transferred
 
 if TYPE_CHECKING:
     from metaagent.config import Config
+    from metaagent.errors import MetaagentError
     from metaagent.inference.base import ModelInfo
     from metaagent.inference.ollama import OllamaBackend
     from metaagent.workspace import Workspace
@@ -110,30 +111,44 @@ def pull(state: State, config: Config, name: str, dry_run: bool) -> None:
 
 
 def install(state: State, config: Config, name: str, fetch: Callable[[], Path], dry_run: bool, replace: bool) -> None:
-    """Put a pinned model into each server that lacks it. ``fetch`` brings its file here, only where one does."""
+    """Put a pinned model into each server that lacks it. ``fetch`` brings its file here, only where one does. A server
+    that cannot be had keeps the others from nothing; its error is raised after them."""
     import asyncio
 
-    rows = asyncio.run(_install(state, config, name, fetch, dry_run, replace))
+    rows, failures = asyncio.run(_install(state, config, name, fetch, dry_run, replace))
     words = {True: "would be put into" if dry_run else "is now in", False: "is already in"}
     lines = (f"{name} {words[row['sent']]} the server {row['url']} as {row['model']}" for row in rows)
-    state.out("model", {"name": name, "servers": rows, "dry_run": dry_run}, *map(printable, lines))
+    if rows:
+        state.out("model", {"name": name, "servers": rows, "dry_run": dry_run}, *map(printable, lines))
+    for error in failures[1:]:
+        state.warn(error.message)
+    if failures:
+        raise failures[0]
 
 
 async def _install(
     state: State, config: Config, name: str, fetch: Callable[[], Path], dry_run: bool, replace: bool
-) -> list[dict[str, Any]]:
+) -> tuple[list[dict[str, Any]], list[MetaagentError]]:
+    from metaagent.errors import BackendError, UsageError
     from metaagent.inference import catalog
     from metaagent.inference import install as installing
 
     model = catalog.find(name)
+    rows: list[dict[str, Any]] = []
+    failures: list[MetaagentError] = []
     async with _servers(state, config) as servers:
-        lacking = [server for server in servers if await installing.needed(model, server, replace=replace)]
-        if lacking and not dry_run:
-            path = fetch()
-            for server in lacking:
-                with transferred(state, f"{name} to {server.url}") as progress:
-                    await installing.install(model, path, server, progress)
-        return [{"url": server.url, "model": server.server_name(name), "sent": server in lacking} for server in servers]
+        for server in servers:
+            try:
+                lacks = await installing.needed(model, server, replace=replace)
+                if lacks and not dry_run:
+                    path = fetch()
+                    with transferred(state, f"{name} to {server.url}") as progress:
+                        await installing.install(model, path, server, progress)
+            except (BackendError, UsageError) as error:
+                failures.append(error)
+            else:
+                rows.append({"url": server.url, "model": server.server_name(name), "sent": lacks})
+    return rows, failures
 
 
 @asynccontextmanager

@@ -133,6 +133,16 @@ def test_what_a_person_has_under_that_name_stays(cli: Cli, workspace: Path) -> N
         assert list(fake.created) == ["small:1"]
 
 
+@pytest.mark.usefixtures("small")
+def test_a_server_that_is_down_keeps_the_others_from_nothing(cli: Cli, workspace: Path) -> None:
+    with FakeOllama(models=()).running() as fake:
+        use(workspace, FakeOllama(url="http://127.0.0.1:9"), fake)
+        ran = cli("model", "pull", "small", "--into", "ollama")
+        assert (ran.status, list(fake.created)) == (4, ["small:1"])
+        assert f"is now in the server {fake.url}" in ran.out
+        assert "no Ollama server answers at http://127.0.0.1:9" in ran.err
+
+
 @pytest.mark.usefixtures("small", "workspace")
 def test_no_server_to_put_it_into(cli: Cli) -> None:
     ran = cli("model", "pull", "small", "--into", "ollama")
