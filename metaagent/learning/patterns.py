@@ -24,7 +24,7 @@ LEAST_TASKS = 3
 """In each random half of the mine tasks, for a pattern to be reproducible."""
 
 PURITY: Mapping[str, Proportion] = {
-    "exact": wilson(599, 602),
+    "exact": wilson(602, 605),
     "merged": wilson(20, 21),
     "person": wilson(1, 1),
 }
