@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 from metaagent.errors import UsageError
 from metaagent.learning.fingerprint import LONGEST, Failure
-from metaagent.learning.traceback_text import UnfinishedError, kind_of, tracebacks
+from metaagent.learning.traceback_text import UnfinishedError, kind_of, short_path, tracebacks
 
 _SUFFIXES = {
     ".jsonl": "jsonl",
@@ -24,6 +24,7 @@ _SUFFIXES = {
 _EXCEPTION = re.compile(
     r"(?:E\s+)?(?P<type>(?:\w+\.)*\w*(?:Error|Exception|Warning|Exit|Interrupt))\b:?\s*(?P<message>.*)", re.DOTALL
 )
+_STAGE = re.compile(r'^failed on (?:setup|teardown) with "(.*?)"?$')
 _PARAMETERS = re.compile(r"\[.*\]$", re.DOTALL)
 _INDEX = re.compile(r"\[\d+\]|(?<=[./])\d+(?=[./]|$)")
 
@@ -185,7 +186,7 @@ def _pytest_json(stream: BinaryIO) -> Iterator[Failure]:
 
 def _pytest_failure(node: str, message: str) -> Failure:
     """Node id without parameters, and the shape of the assertion."""
-    first = next((line for line in message.splitlines() if line.strip()), "")
+    first = _STAGE.sub(r"\1", next((line for line in message.splitlines() if line.strip()), ""))
     found = _EXCEPTION.match(first)
     head = (_PARAMETERS.sub("", node),)
     if found is None:
@@ -208,7 +209,8 @@ def _junit(stream: BinaryIO) -> Iterator[Failure]:
 
 
 def _junit_failure(test: ElementTree.Element, child: ElementTree.Element) -> Failure:
-    node = "::".join(filter(None, (test.get("classname"), test.get("name"))))
+    place = test.get("classname") or ""
+    node = "::".join(filter(None, (short_path(place) if "/" in place else place, test.get("name"))))
     message = child.get("message") or (child.text or "").strip()
     found = _pytest_failure(node, message)
     declared = (child.get("type") or "").rpartition(".")[2]

@@ -41,12 +41,15 @@ class UnfinishedError(ValueError):
 def tracebacks(lines: Iterable[str]) -> Iterator[Failure]:
     """One failure for each traceback; of a chain the last one, which is what surfaced. Other text is passed over."""
     pending: Failure | None = None
-    start, frames = 0, []
+    start, frames, headless = 0, list[Frame](), False
     for number, line in enumerate(lines, 1):
         if line.lstrip(" |+").startswith(_START):
-            if start:
+            if start and not headless:
                 raise UnfinishedError(start)
-            start, frames = number, list[Frame]()
+            start, frames, headless = number, [], False
+        elif not start and _FRAME.match(line):  # a syntax error of the file itself has no first line
+            start, frames, headless = number, [], True
+            _read(line, frames)
         elif start:
             found = _read(line, frames)
             if found is not None:
@@ -55,7 +58,7 @@ def tracebacks(lines: Iterable[str]) -> Iterator[Failure]:
                 pending, start = found, 0
         elif pending is not None and line.startswith(_CHAINED):
             pending = None
-    if start:
+    if start and not headless:
         raise UnfinishedError(start)
     if pending is not None:
         yield pending

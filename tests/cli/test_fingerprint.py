@@ -101,6 +101,21 @@ def test_the_frame_is_the_users_and_has_no_line_number(cli: Cli) -> None:
     ]
 
 
+def test_a_syntax_error_of_the_file_itself_has_no_first_line(cli: Cli) -> None:
+    text = "  File \"/home/x/shop/cart.py\", line 3\n    x = (\n        ^\nSyntaxError: '(' was never closed\n"
+    ran = cli("fingerprint", "-", "--format", "traceback", "--jsonl", input=text + TRACEBACK)
+    found = records(ran)
+    assert [one["kind"] for one in found] == ["syntax", "exception"]
+    assert found[0]["template"] == "SyntaxError shop/cart.py: <*> was never closed"
+
+
+def test_what_a_fixture_raised(cli: Cli) -> None:
+    text = """<testsuite><testcase classname="t" name="a">
+        <error message='failed on setup with "RuntimeError: no db at port 5432"'/></testcase></testsuite>"""
+    (found,) = records(cli("fingerprint", "-", "--format", "junit", "--jsonl", input=text))
+    assert (found["kind"], found["template"]) == ("exception", "t::a RuntimeError: no db at port <*>")
+
+
 def test_of_a_chain_the_last_counts(cli: Cli) -> None:
     middle = "\nDuring handling of the above exception, another exception occurred:\n\n"
     second = TRACEBACK.removeprefix("before\n").replace("KeyError: 'apple'", "shop.errors.CartError: no price")
