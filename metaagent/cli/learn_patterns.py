@@ -180,13 +180,13 @@ def _table(found: list[Pattern]) -> Table:
         Column("events", right=True, minor=2),
         Column("attempts", right=True),
         Column("recurrence", right=True),
-        Column("grouping", right=True, minor=3),
+        Column("grouping", right=True, minor=4),
         Column("reproducible", paint={"yes": "green"}),
         Column("trend", paint=_TRENDS),
-        Column("first", minor=5),
-        Column("last", minor=4),
+        Column("first", minor=6),
+        Column("last", minor=5),
         "template",
-        "latest",
+        Column("latest", minor=3),
     ]
     cells = [
         (

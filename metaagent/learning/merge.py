@@ -11,7 +11,7 @@ A word beside a variable goes into it where the same text stands without that wo
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from metaagent.learning.masks import VARIABLE, is_dotted
@@ -61,24 +61,30 @@ def _merge_dotted(table: Mapping[Words, int]) -> dict[Words, Words]:
 def _round(counts: Mapping[Words, int]) -> dict[Words, Words]:
     """The new words of the groups that change."""
     differ: defaultdict[Words, set[int]] = defaultdict(set)
-    for (position, before, after), seen in _slots(counts).items():
-        if len(seen) > 1:
-            constants = sum(word != VARIABLE for word in (*before, *after))
-            for word in _variables(seen, constants):
-                differ[(*before, word, *after)].add(position)
+    for position, before, after, seen in _slots(counts):
+        constants = sum(word != VARIABLE for word in (*before, *after))
+        for word in _variables(seen, constants):
+            differ[(*before, word, *after)].add(position)
     renamed = {words: _varied(words, positions) for words, positions in differ.items()}
     for words, target in _absorbed(counts).items():
         renamed.setdefault(words, renamed.get(target, target))
     return {words: new for words, new in renamed.items() if new != words}
 
 
-def _slots(counts: Mapping[Words, int]) -> dict[tuple[int, Words, Words], Counter[str]]:
-    """For each text with a hole at one position, the words seen there with their counts."""
-    slots: defaultdict[tuple[int, Words, Words], Counter[str]] = defaultdict(Counter)
-    for words, count in counts.items():
-        for i, word in enumerate(words):
-            slots[i, words[:i], words[i + 1 :]][word] += count
-    return slots
+def _slots(counts: Mapping[Words, int]) -> Iterator[tuple[int, Words, Words, Counter[str]]]:
+    """Each text with a hole at one position that shows two words or more there, with their counts. One length and
+    position at a time: memory holds the texts, not all their holes."""
+    by_length: defaultdict[int, list[Words]] = defaultdict(list)
+    for words in counts:
+        by_length[len(words)].append(words)
+    for length, alike in by_length.items():
+        for i in range(length):
+            slots: defaultdict[tuple[Words, Words], list[Words]] = defaultdict(list)
+            for words in alike:
+                slots[words[:i], words[i + 1 :]].append(words)
+            for (before, after), members in slots.items():
+                if len(members) > 1:
+                    yield i, before, after, Counter({words[i]: counts[words] for words in members})
 
 
 def _variables(seen: Counter[str], constants: int) -> set[str]:

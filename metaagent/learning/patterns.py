@@ -26,7 +26,7 @@ LEAST_TASKS = 3
 PURITY: Mapping[str, Proportion] = {
     "exact": wilson(602, 605),
     "merged": wilson(20, 21),
-    "person": wilson(1, 1),
+    "person": Proportion(1, 1, 1.0, 1.0),
 }
 """Pure groups of all, by route: tests/benchmarks/bench_fingerprint.py on public log sets. A person's: taken as said."""
 
