@@ -9,6 +9,7 @@ from metaagent.cli import (
     learn_aa,
     learn_errors,
     learn_history,
+    learn_insights,
     learn_loop,
     learn_patterns,
     learn_plan,
@@ -23,6 +24,7 @@ app = noun("Learn from errors: patterns, causes, remedies, trials. Reads the min
 app.callback(invoke_without_command=True, no_args_is_help=False)(learn_loop.command)
 
 app.command("errors")(learn_errors.command)
+app.command("insights")(learn_insights.command)
 app.command("propose")(learn_propose.command)
 app.add_typer(learn_patterns.app, name="patterns")
 app.command("plan")(learn_plan.command)

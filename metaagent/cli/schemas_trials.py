@@ -200,7 +200,21 @@ FLIPS = record(
     engine=mapped(ANYTHING),
 )
 
+INSIGHT = record(
+    "learn insights; causes: how many attempts of the pattern each cause was named for",
+    pattern=TEXT,
+    template=TEXT,
+    events=COUNT,
+    cause={"enum": ["prompt", "tool", "context", "external", "unknown"]},
+    rule=TEXT,
+    confidence=NUMBER,
+    why=TEXT,
+    causes=mapped(COUNT),
+    remedies=listed(TEXT),
+)
+
 TRIALS: list[Schema] = [
+    listed(INSIGHT),
     listed(LOOP),
     listed(PROPOSED),
     listed(TRIAL),
@@ -225,7 +239,9 @@ VERSION = record(
     note=TEXT,
 )
 FLIPPED = record(task_id=TEXT, before=TEXT, after=TEXT, before_attempt=maybe(TEXT), after_attempt=maybe(TEXT))
+IMPORTED = record("protocol import", candidate=TEXT, domain=TEXT, model=TEXT, remedies=COUNT, dry_run=TRUTH)
 PROTOCOL: list[Schema] = [
+    IMPORTED,
     listed(VERSION),
     record("protocol show", version=COUNT, hash=TEXT, domain=TEXT, model=TEXT, remedies=listed(REMEDY)),
     {

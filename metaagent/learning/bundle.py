@@ -7,12 +7,13 @@ be replayed: each such group makes a candidate of its own, to be screened on min
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from metaagent.learning.proposals import Case, Judge, Proposal
 from metaagent.learning.proposers.strategies import asking_again
 from metaagent.learning.replay import Change, replayed
 from metaagent.records import Protocol, Remedy
+from metaagent.remedies.cap import added_tokens, over_cap
 from metaagent.remedies.fixers import SHIPPED
 
 HARM = 3
@@ -35,11 +36,12 @@ class Candidate:
 
 
 def candidates(cases: Sequence[Case], base: Protocol, proposals: Sequence[Proposal], judge: Judge) -> list[Candidate]:
-    """The best first. Nothing where nothing would help."""
+    """The best first. Nothing where nothing would help; what adds more to prompts than any protocol may is left out."""
     fixers = [proposal for proposal in proposals if proposal.remedy.kind == "fixer"]
     made = [bundle] if (bundle := fixer_bundle(cases, base, fixers, judge)) is not None else []
     made += _others(base, [proposal for proposal in proposals if proposal.remedy.kind != "fixer"])
-    return sorted(made, key=lambda candidate: -candidate.gain)
+    fitting = [one for one in made if not over_cap(added_tokens(replace(base, remedies=one.remedies)))]
+    return sorted(fitting, key=lambda candidate: -candidate.gain)
 
 
 def fixer_bundle(

@@ -8,8 +8,8 @@
 | external | nothing that a protocol can change: the backend is down, or the task is beyond the model |
 | unknown | no rule holds |
 
-Rules are tried in order, the first that holds names the cause; each has a measured hit rate (``RATES``), and the lower
-bound of that is the confidence of what it says (tests/benchmarks/bench_diagnosis.py).
+Rules are tried in order, the first that holds names the cause. The confidence of what a rule says is the lower bound
+of its hit rate on failures whose cause is known (``RATES``); a rule that was never held against such has none.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import StrEnum
+from types import MappingProxyType
 
 from metaagent.records import ErrorEvent, ErrorKind
 from metaagent.statistics import wilson
@@ -74,18 +75,8 @@ COMMON = 0.34
 """A place where this share of a domain's failures go wrong is a convention rather than a slip."""
 FEWEST = 3
 
-RATES: dict[str, tuple[int, int]] = {
-    "backend": (1, 1),
-    "cut-prompt": (1, 1),
-    "cut-reply": (1, 1),
-    "check-broke": (1, 1),
-    "stopped-early": (1, 1),
-    "wandering": (1, 1),
-    "form": (1, 1),
-    "convention": (1, 1),
-    "beyond": (1, 1),
-}
-"""rule -> (right, named) on the half of the planted failures that the rules were written on."""
+RATES: Mapping[str, tuple[int, int]] = MappingProxyType({})
+"""rule -> (right, named) on failures whose cause was planted. None is measured yet, so every confidence is 0."""
 
 _BACKEND = frozenset(
     {"connect", "reset", "overloaded", "first_token", "idle", "total", "no_done", "error_line", "garbage", "html"}
@@ -112,8 +103,7 @@ def diagnose(signals: Signals, others: Company) -> Diagnosis:
     for name, cause, rule in _RULES:
         why = rule(signals, others)
         if why:
-            hits, named = RATES[name]
-            return Diagnosis(cause, name, wilson(hits, named).low, why)
+            return Diagnosis(cause, name, wilson(*RATES.get(name, (0, 0))).low, why)
     return Diagnosis(Cause.UNKNOWN, "", 0.0, "no rule holds for what is known of it")
 
 

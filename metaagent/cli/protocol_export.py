@@ -1,0 +1,103 @@
+"""``metaagent protocol export`` and ``import``: what was learned, for other tools and other workspaces."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from metaagent.cli.state import State, current
+
+if TYPE_CHECKING:
+    from metaagent.ledger.database import Ledger
+    from metaagent.records import Protocol
+
+FORMS = ("json", "system-prompt", "agents-md", "claude-md", "modelfile")
+
+
+def export(
+    version: Annotated[str | None, typer.Argument(metavar="[V]", help="v3, or a hash; default: in force.")] = None,
+    to: Annotated[str, typer.Option("--to", metavar="|".join(FORMS), help="The form.")] = "json",
+    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Default: stdout.")] = None,
+) -> None:
+    """Print what was learned in a form that other tools read."""
+    from metaagent.cli import render
+    from metaagent.errors import StorageError, UsageError
+    from metaagent.learning.export import FORMS as MAKE
+    from metaagent.learning.export import Export
+
+    state = current()
+    if to not in MAKE:
+        raise UsageError(f"no form '{to}'", mend=f"--to {'|'.join(MAKE)}")
+    with state.ledger(read_only=True) as ledger:
+        protocol = _chosen(ledger, version)
+        text = MAKE[to](Export(protocol, _readable(ledger, protocol), _base_model(state, protocol)))
+    if output is None:
+        render.show(text.rstrip("\n"))
+        return
+    try:
+        with output.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise UsageError(f"{output} is there already, and is kept", mend=f"-o {output}.new") from None
+    except OSError as error:
+        raise StorageError(f"cannot write {output}: {error.strerror}") from error
+    state.notice(f"wrote {output}")
+
+
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `protocol export --to json` wrote.")],
+    domain: Annotated[str | None, typer.Option(metavar="DOMAIN", help="For this domain in place of its own.")] = None,
+    model: Annotated[str | None, typer.Option(metavar="MODEL", help="For this model in place of its own.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check it.")] = False,
+) -> None:
+    """Take another workspace's protocol as a candidate, never as what is in force: a trial decides."""
+    from metaagent.errors import UsageError
+    from metaagent.learning.imports import checked, note_import
+    from metaagent.ledger.protocols import protocol_hash
+
+    state = current()
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read {file}: {error}") from error
+    given_domain, given_model, remedies = checked(text, str(file))
+    place = (domain if domain is not None else given_domain, model or given_model)
+    digest = protocol_hash(*place, remedies)
+    if not dry_run:
+        with state.ledger() as ledger:
+            note_import(ledger, *place, remedies, str(file))
+    data = {"candidate": digest, "domain": place[0], "model": place[1], "remedies": len(remedies), "dry_run": dry_run}
+    state.out("protocol", data, f"{digest[:12]}  {len(remedies)} remedies for {place[0] or 'any domain'} on {place[1]}")
+    state.notice(f"it is a candidate; next: metaagent learn test --protocol {digest[:12]}")
+
+
+def _chosen(ledger: Ledger, version: str | None) -> Protocol:
+    """The version that is named, else the one that is in force and adds something."""
+    from metaagent.errors import UsageError
+    from metaagent.ledger import protocols
+
+    if version is not None:
+        return protocols.load(ledger, version)
+    rows = ledger.query("SELECT domain, model FROM v_active_protocols ORDER BY domain")
+    active = [protocols.active(ledger, row["domain"], row["model"]) for row in rows]
+    found = [one for one in active if one.remedies]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        return protocols.empty()
+    names = ", ".join(f"{one.hash[:12]} ({one.domain})" for one in found)
+    raise UsageError(f"several protocols are in force: {names}", mend="metaagent protocol export HASH")
+
+
+def _readable(ledger: Ledger, protocol: Protocol) -> tuple[str, ...]:
+    from metaagent.ledger.proposals import find
+
+    proposed = find(ledger, protocol.hash)
+    return proposed.readable if proposed else ()
+
+
+def _base_model(state: State, protocol: Protocol) -> str:
+    """The model's name on an Ollama server."""
+    return state.config().model(protocol.model).ollama or protocol.model or state.config().default_model
