@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from metaagent.board.parse import BoardTask
 from metaagent.board.scan import BoardAgent
@@ -16,7 +17,7 @@ from metaagent.ledger.database import Ledger
 from metaagent.orchestrator.budget import Usage
 from metaagent.orchestrator.plan import OPEN
 from metaagent.orchestrator.record import changes_seen, person_rows
-from metaagent.records import AgentState, Limits, Status, Task
+from metaagent.records import AgentState, Check, Limits, Status, Task
 from metaagent.tasks.graph import find_cycle, unknown
 from metaagent.tasks.index import SpecIndex
 from metaagent.tasks.join import join
@@ -110,19 +111,35 @@ def join_all(lines: Sequence[BoardTask], index: SpecIndex) -> tuple[tuple[Task, 
 
 def _untrusted(workspace: Workspace, ledger: Ledger, joined: tuple[Task, ...]) -> dict[str, Obstacle]:
     """Open tasks with a check or a fixture that nobody trusts: said before a model is asked for anything."""
-    known: dict[tuple[str, object], str | None] = {}
+    known: dict[tuple[str, str], str | None] = {}
     found = {}
     for task in joined:
         for check in task.checks if task.status in OPEN else ():
-            named = (check.validator, check.options.get("fixture", check.options.get("file")))
-            if named[1] is not None and named not in known:
-                files = needed(workspace.root, check).items()
-                known[named] = next((file for file, found in files if not trusts.trusted(ledger, file, found)), None)
-            if (file := known.get(named)) is not None:
-                word = "check" if check.validator == "user" else "fixture"
-                reason = f"its {word} {file} is not trusted as it is"
-                found[task.id] = Obstacle(reason, "metaagent trust", TrustError.exit_status)
+            options = [check.options.get(name) for name in _NAMING]
+            named = (check.validator, repr(options))
+            if any(option is not None for option in options) and named not in known:
+                pins = _pins(workspace.root, check)
+                known[named] = next((name for name, sha256 in pins if not trusts.trusted(ledger, name, sha256)), None)
+            if (name := known.get(named)) is not None:
+                word = "check " if check.validator == "user" else "" if check.validator == "command" else "fixture "
+                found[task.id] = Obstacle(
+                    f"its {word}{name} is not trusted as it is", "metaagent trust", TrustError.exit_status
+                )
     return found
+
+
+_NAMING = ("fixture", "file", "generator", "run")
+"""Options that name what must be trusted."""
+
+
+def _pins(root: Path, check: Check) -> list[tuple[str, str]]:
+    """What of a check must be trusted, with its hash: files, and the command that it runs."""
+    files = list(needed(root, check).items())
+    if check.validator != "command":
+        return files
+    from metaagent.validators.command import pin, words_of
+
+    return [*files, pin(words_of(check.options.get("run")))]
 
 
 def _busy(ledger: Ledger) -> dict[str, Obstacle]:

@@ -126,6 +126,47 @@ def test_a_fixture_that_nobody_trusts_or_that_changed_holds_its_tasks(make: Make
 
 
 @pytest.mark.usefixtures("chosen")
+@pytest.mark.parametrize(
+    ("check", "said"),
+    [
+        ("command: {run: [wc, -l]}", "its command: wc -l is not trusted as it is"),
+        ("python.tests: {file: fixtures/t.py, module: m, count: 1}", "its fixture fixtures/t.py is not trusted"),
+        (
+            "python.performance: {entry: f, generator: fixtures/t.py, sizes: [1], seconds: 1}",
+            "its fixture fixtures/t.py",
+        ),
+    ],
+)
+def test_what_a_check_runs_must_be_trusted_before_a_model_is_asked(make: Make, check: str, said: str) -> None:
+    place = make(board={"INBOX": "- [C-1] Count\n"})
+    for folder in ("tasks", "fixtures"):
+        (place.root / folder).mkdir(exist_ok=True)
+    (place.root / "fixtures" / "t.py").write_text("def make(size): return []")
+    (place.root / "tasks" / "C-1.yaml").write_text(f"goal: Count.\nchecks: {{key: [{{{check}}}]}}\n")
+    place.write_script(default="x")
+    assert place.run().calls == 0
+    assert said in place.notices()
+
+
+@pytest.mark.usefixtures("chosen")
+def test_an_answer_that_fails_an_example_is_told_so_and_only_so(make: Make) -> None:
+    place = make(board={"INBOX": "- [P-1] Halve\n"})
+    (place.root / "tasks").mkdir(exist_ok=True)
+    (place.root / "tasks" / "P-1.yaml").write_text(
+        "goal: |\n  Write half.\n\n  >>> half(8)\n  4\nartifact: {format: python}\n"
+        "checks: {key: [{python.cases: {entry: half, tests: [{args: [1234], expected: 617}]}}]}\n"
+    )
+    place.write_script(
+        [{"contains": '"returns": 4', "reply": "def half(n): return n // 2"}], default="def half(n): return n"
+    )
+    summary = place.run()
+    assert counted(summary) == {Outcome.PASS: 1}
+    told = "".join(place.prompts())
+    assert '"returns": 8' in told
+    assert "617" not in told and "1234" not in told
+
+
+@pytest.mark.usefixtures("chosen")
 def test_a_fixture_that_is_missing_is_said_at_its_line(make: Make) -> None:
     place = club(make, 1)
     (place.root / "fixtures" / "club.db").unlink()
