@@ -62,7 +62,7 @@ def count(found: Sequence[Example], program: dict[str, object] | None) -> tuple[
     """Tasks exact, fields right, right fields broken; a field is a path of the wanted document."""
     exact = right = broken = 0
     for example in found:
-        document = example.document if program is None else run(program, example.document, example.text)
+        document = example.document if program is None else run(program, example.document, example.text, example.title)
         good = True
         for path in field_paths([example]):
             before = rows([example], path)
@@ -78,7 +78,14 @@ def count(found: Sequence[Example], program: dict[str, object] | None) -> tuple[
 
 def _with(example: Example, document: object) -> Example:
     return Example(
-        example.case, example.task_id, example.group, example.text, document, example.expected, example.failed
+        example.case,
+        example.task_id,
+        example.group,
+        example.text,
+        example.title,
+        document,
+        example.expected,
+        example.failed,
     )
 
 
@@ -117,7 +124,7 @@ def main() -> None:
         before, after = count(held, None), count(held, program)
         start = time.perf_counter()
         for example in held:
-            run(program, example.document, example.text)
+            run(program, example.document, example.text, example.title)
         micro = (time.perf_counter() - start) / max(1, len(held)) * 1e6
         print(
             f"| {salt} | {len(mine)} | {len(held)} | {before[0]} | {after[0]} | {fields} | {fields - before[1]} | "

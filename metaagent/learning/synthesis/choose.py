@@ -82,7 +82,7 @@ def worth(vectors: Vectors, branches: Sequence[Branch], train: int) -> float:
 
 def _size(branch: Branch) -> float:
     extra = sum(condition.size for condition in (branch.when, branch.also) if condition is not None)
-    return 0.4 + 0.25 * branch.then.size + 0.5 * extra
+    return 0.4 + 0.25 * branch.then.size + 0.4 * max(0.0, branch.then.size - 3.5) + 0.5 * extra
 
 
 def _pruned(vectors: Vectors, branches: list[Branch], train: int) -> list[Branch]:

@@ -81,12 +81,15 @@ def _lexical(rows: Sequence[Row]) -> list[Condition]:
     groups: dict[tuple[str, ...], set[str]] = defaultdict(set)
     for n, row in enumerate(rows):
         found: set[tuple[str, ...]] = {("word", word) for word in word_set(row.scope.text)}
+        found |= {("title-word", word) for word in word_set(row.scope.title)}
         if isinstance(row.own, str):
             found |= {("own-word", word) for word in word_set(row.own)}
             found |= {
                 ("beside", side, word) for side in ("left", "right") if (word := beside(side, row.own, row.scope.text))
             }
         for key in found:
+            if key[-1].isdigit():
+                continue
             masks[key] |= 1 << n
             groups[key].add(row.group)
     return [Condition(list(key), mask, 1.2, True) for key, mask in masks.items() if len(groups[key]) >= 2]

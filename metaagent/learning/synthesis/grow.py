@@ -22,6 +22,7 @@ class Reach:
 
     fields: tuple[str, ...] = ()
     enumerations: tuple[str, ...] = ()
+    money: tuple[str, ...] = ()
     text: bool = True
 
 
@@ -131,7 +132,7 @@ def _numbers(vectors: Vectors, bases: Sequence[Vector], reach: Reach, texts: boo
         scaled = list(start)
         for vector in start[:2]:
             scaled += _made(vectors.grow(vector, "scale", factor) for factor in known.FACTORS)
-            for name in reach.enumerations:
+            for name in reach.money:
                 scaled += _made((vectors.grow(vector, "minor", name), vectors.grow(vector, "major", name)))
             if not texts and len(reach.fields) <= 12:
                 scaled += _made(vectors.grow(vector, "arithmetic", s, name) for name in reach.fields for s in "+-*/")

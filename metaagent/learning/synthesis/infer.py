@@ -201,7 +201,7 @@ def _pieces(vectors: Vectors, wrong: list[int]) -> list[tuple[Vector, float]]:
             applied += 1
             fits += isinstance(text, str) and 0 < len(text) < len(wanted) and text in wanted
         if fits >= 2 and fits >= 0.25 * len(wrong):
-            found.append((vector, 0.4 + 0.25 * vector.size + 1.2 * (1 - fits / len(wrong))))
+            found.append((vector, 0.4 + 0.08 * vector.size + 4.0 * (1 - fits / len(wrong)) ** 2))
     return sorted(found, key=lambda item: item[1])[:250]
 
 
@@ -217,12 +217,12 @@ def _parses(wanted: str, pieces: list[tuple[Vector, float]], n: int) -> list[lis
     best: list[list[tuple[float, tuple[Any, ...]]]] = [[] for _ in range(len(wanted) + 1)]
     best[0] = [(0.0, ())]
     for at in range(len(wanted)):
-        for cost, parts in sorted(best[at], key=lambda item: item[0])[:5]:
+        for cost, parts in sorted(best[at], key=lambda item: item[0])[:8]:
             literal = 0.3 if not wanted[at].isalnum() else 1.4
             best[at + 1].append((cost + literal, (*parts, wanted[at])))
             for end, vector, extra in starts[at]:
                 best[end].append((cost + extra, (*parts, vector)))
-    ways = sorted(best[-1], key=lambda item: item[0])[:5]
+    ways = sorted(best[-1], key=lambda item: item[0])[:10]
     return [made for _, parts in ways if (made := _joined(parts)) is not None]
 
 

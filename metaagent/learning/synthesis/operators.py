@@ -8,7 +8,8 @@ STEPS: Final[tuple[tuple[Any, ...], ...]] = (
     *((name,) for name in (
         "upper", "lower", "title", "headline", "sentence", "ascii", "alnum", "letters", "digits", "words-only",
         "no-space",
-        "one-space", "trim", "shorten", "camel", "unpad", "boundary", "without-legal-form", "without-titles", "luhn",
+        "one-space", "trim", "shorten", "clause", "name",
+        "camel", "unpad", "boundary", "without-legal-form", "without-titles", "luhn",
     )),
     ("slug", "-"), ("slug", "_"), ("initials", ""), ("initials", "."),
     *(("token", at) for at in (0, 1, 2, -1, -2)),

@@ -30,6 +30,7 @@ class Example:
     task_id: str
     group: str
     text: str
+    title: str
     document: Any
     expected: Any
     failed: frozenset[str]
@@ -71,7 +72,7 @@ def examples(cases: Sequence[Case]) -> list[Example]:
             _put(expected, path, value)
         failed = frozenset(event.location for event in case.events if event.location)
         group = case.task.group or case.task.id
-        made.append(Example(number, case.task.id, group, _text(case.task), document, expected, failed))
+        made.append(Example(number, case.task.id, group, _text(case.task), case.task.title, document, expected, failed))
     return made
 
 
@@ -161,7 +162,7 @@ def rows(found: Sequence[Example], path: str) -> list[Row]:
     """Every place that the path names, with what is wanted there."""
     made: list[Row] = []
     for number, example in enumerate(found):
-        got = scopes(example.document, example.document, path, example.text)
+        got = scopes(example.document, example.document, path, example.text, example.title)
         wanted = scopes(example.expected, example.expected, path, example.text)
         if len(got) != len(wanted):
             continue
@@ -175,7 +176,7 @@ def rows(found: Sequence[Example], path: str) -> list[Row]:
             right = not missing and (
                 same(scope.own, other.own) or (_plain(path) and not failed and bool(example.failed))
             )
-            made.append(Row(number, example.group, scope, other.own, right))
+            made.append(Row(number, example.group, scope, scope.own if right else other.own, right))
             del place
     return made
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from metaagent.learning.synthesis.rows import Row, same
 from metaagent.remedies.json_fields.evaluate import NOTHING, Expression, apply, evaluate
@@ -84,7 +84,7 @@ class Vectors:
             if value is NOTHING:
                 continue
             applies |= 1 << n
-            if same(value, row.expected) or (row.right and same(value, row.own)):
+            if same(value, row.expected):
                 hits |= 1 << n
                 near += not row.right
             elif not row.right:
@@ -105,12 +105,29 @@ def _key(value: Any) -> Any:
     return (type(value).__name__, value)
 
 
+_SIZES: Final = {
+    "own": 0.2,
+    "field": 1.0,
+    "fixed": 0.8,
+    "text": 1.2,
+    "const": 0.6,
+    "extended": 2.0,
+    "tokens": 1.3,
+    "camel": 1.5,
+    "groups": 1.7,
+    "boundary": 1.5,
+    "luhn": 2.0,
+    "unpad": 1.3,
+    "sentence": 1.2,
+}
+
+
 def size(expression: Any) -> float:
     """How much an expression says: its operators, and more for constants and for reading text."""
     if not isinstance(expression, (list, tuple)):
         return 0.0
     name = expression[0] if expression else ""
-    own = {"own": 0.2, "field": 1.0, "fixed": 0.8, "text": 1.5, "const": 0.6}.get(name, 1.0)
+    own = _SIZES.get(name, 1.0)
     if name in ("prefix", "suffix", "mask", "without-prefix", "without-suffix"):
         own += 0.15 * len(str(expression[1]))
     elif name == "const":

@@ -22,10 +22,10 @@ def fix(reply: str, brief: Brief, settings: Mapping[str, Any]) -> str | None:
         document = json.loads(reply)
         if not isinstance(document, (dict, list)):
             return None
-        made = run(program, document, brief_text(brief))
+        made = run(program, document, brief_text(brief), brief.title)
     except (ValueError, RecursionError):
         return None
-    return None if made == document else json.dumps(made, ensure_ascii=False, indent=2)
+    return None if json.dumps(made) == json.dumps(document) else json.dumps(made, ensure_ascii=False, indent=2)
 
 
 def brief_text(brief: Brief) -> str:

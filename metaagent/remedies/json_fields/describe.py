@@ -69,6 +69,8 @@ def say_guard(guard: Sequence[Any]) -> str:
         return f"not ({say_guard(guard[1])})"
     if name == "word":
         return f"the text has {_value(guard[1])}"
+    if name == "title-word":
+        return f"the title has {_value(guard[1])}"
     if name == "own-word":
         return f"the value has {_value(guard[1])}"
     if name == "beside":

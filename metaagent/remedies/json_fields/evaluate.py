@@ -41,6 +41,7 @@ class Scope:
     fields: Mapping[str, Any]
     text: str
     fixed: Mapping[str, Any] = field(default_factory=dict)
+    title: str = ""
 
 
 def evaluate(expression: Expression, scope: Scope) -> Any:

@@ -1,6 +1,7 @@
 """Guards: the tests that decide which branch of a program holds. Lists, like expressions; they never raise.
 
-``["word", w]`` the text has the keyword; ``["own-word", w]`` the value has it; ``["shape", source, s]`` the look of a
+``["word", w]`` the text has the keyword; ``["own-word", w]`` the value
+has it, ``["title-word", w]`` the task's title; ``["shape", source, s]`` the look of a
 value
 (``Aa 9``); ``["equals", source, v]``; ``["trait", name]`` a stated property of the value; ``["beside", side, w]`` the
 word next
@@ -17,7 +18,7 @@ from typing import Any, Final
 from metaagent.remedies.json_fields import stock
 from metaagent.remedies.json_fields.evaluate import NOTHING, Scope, mentions
 from metaagent.remedies.json_fields.spans import beside, locate
-from metaagent.remedies.json_fields.strings import legal_form
+from metaagent.remedies.json_fields.strings import bare, clause, legal_form
 from metaagent.remedies.json_fields.words import fold, word_set
 
 Guard = Sequence[Any]
@@ -41,6 +42,8 @@ def _holds(guard: Guard, scope: Scope, depth: int) -> bool:
         return not _holds(guard[1], scope, depth + 1)
     if name == "word":
         return bool(guard[1] in word_set(scope.text))
+    if name == "title-word":
+        return bool(guard[1] in word_set(scope.title))
     if name == "own-word":
         return isinstance(scope.own, str) and guard[1] in word_set(scope.own)
     if name == "beside":
@@ -84,7 +87,7 @@ def _letters(match: re.Match[str]) -> str:
 
 
 def _words(low: int, high: int) -> Callable[[Any, Scope], bool]:
-    return lambda own, _: isinstance(own, str) and low <= len(own.split()) <= high
+    return lambda own, _: isinstance(own, str) and low <= len(bare(own).split()) <= high
 
 
 def _has(marks: str) -> Callable[[Any, Scope], bool]:
@@ -151,10 +154,12 @@ TRAITS: Final[dict[str, Callable[[Any, Scope], bool]]] = {
     "is a multiple of 100": _number(lambda own: own % 100 == 0),
     "stands in the text": lambda own, scope: own not in (None, "", []) and str(own) in scope.text,
     "stands in the text as a plain number": lambda own, s: not isinstance(own, bool) and _quoted_number(own, s),
-    "ends in a legal form": _text(lambda own: bool(legal_form(own))),
+    "ends in a legal form": _text(lambda own: bool(legal_form(clause(own)))),
     "has a legal form after it": _after_is_legal,
     "starts with a title": _starts_with_title,
     "has a title before it": _before_is_title,
+    "starts with a given name": _text(lambda own: fold(bare(own)).split(" ")[0] in stock.listed("given")),
+    "names a public body": _text(lambda own: bool(set(fold(own).split()) & stock.listed("public"))),
     "names a country": _text(lambda own: bool(mentions("country", own))),
     "names a city": _text(lambda own: bool(mentions("city", own))),
 }

@@ -29,7 +29,7 @@ _TIME = re.compile(
     r"(?<![\d.,:/-])(?P<h>[01]?\d|2[0-4])\s?(?:[:.hH]\s?(?P<m>[0-5]\d)(?::(?P<s>[0-5]\d))?|h\b|(?=\s?[apAP]\.?\s?[mM]\b)"
     r"|(?=\s?(?:uhr|heures?|horas?|o'clock)\b))(?![\d/]|[.-]\d)\s?(?P<p>[apAP]\.?\s?[mM]\b\.?)?"
 )
-_COMPACT_TIME = re.compile(r"(?<![\d.,:/-])([01]\d|2[0-3])([0-5]\d)(?![\d/.,-])")
+_COMPACT_TIME = re.compile(r"(?<![\w.,:/-])([01]\d|2[0-3])([0-5]\d)(?![\w/.,-])")
 _DURATION_PART = re.compile(r"(\d+(?:[.,]\d+)?)\s*([^\W\d_]+)")
 _NAMED_TIMES: Final = {
     "noon": (12, 0, 0),
@@ -48,8 +48,10 @@ def dates(text: str, order: str = "dmy") -> tuple[tuple[int, int, date], ...]:
     the two is a date, that one."""
     found: list[tuple[int, int, date]] = []
     for pattern, read in ((_NUMERIC, _numeric), (_NAMED, _named)):
-        for match in pattern.finditer(text):
+        at = 0
+        while (match := pattern.search(text, at)) is not None:
             day = read(match, order)
+            at = match.start() + 1 if day is None else match.end()
             if day is not None:
                 found.append((match.start(), match.end(), day))
     return tuple(sorted(found))

@@ -3,9 +3,9 @@
     {"fields": [{"path": "lines[].sku", "branches": [{"when": GUARD or null, "then": EXPRESSION}, ...]}, ...]}
 
 Fields are mended in order; a later one sees the earlier ones both as the reply had them (``field``) and as mended
-(``fixed``). Of a field's branches the first whose guard holds and whose expression applies decides; ``["own"]`` keeps
-the value. ``[]`` in a path stands for each item of a list; fields of the same item go by their own names, the others by
-their full paths.
+(``fixed``). A path may come twice: its second stage starts from what the first made. Of a field's branches the first
+whose guard holds and whose expression applies decides; ``["own"]`` keeps the value. ``[]`` in a path stands for each
+item of a list; fields of the same item go by their own names, the others by their full paths.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def flat(document: Any, prefix: str = "") -> dict[str, Any]:
     return found
 
 
-def scopes(raw: Any, fixed: Any, path: str, text: str) -> list[tuple[Place, Scope]]:
+def scopes(raw: Any, fixed: Any, path: str, text: str, title: str = "") -> list[tuple[Place, Scope]]:
     """The places of a path in the document that is being mended, each with what an expression may see there."""
     whole, mended = flat(raw), flat(fixed)
     made: list[tuple[Place, Scope]] = []
@@ -76,7 +76,7 @@ def scopes(raw: Any, fixed: Any, path: str, text: str) -> list[tuple[Place, Scop
         now: Mapping[str, Any] = mended
         if before.item is not None and isinstance(before.holder, dict):
             fields, now = whole | flat(before.holder), mended | flat(place.holder)
-        made.append((place, Scope(before.get(), fields, text, now)))
+        made.append((place, Scope(place.get(), fields, text, now, title)))
     return made
 
 
@@ -92,11 +92,11 @@ def decide(branches: Any, scope: Scope) -> Any:
     return NOTHING
 
 
-def run(program: Mapping[str, Any], document: Any, text: str) -> Any:
+def run(program: Mapping[str, Any], document: Any, text: str, title: str = "") -> Any:
     """The mended document; the one given is left as it was."""
     made = copy.deepcopy(document)
     for field in program.get("fields", ()):
-        for place, scope in scopes(document, made, field["path"], text):
+        for place, scope in scopes(document, made, field["path"], text, title):
             scope.own = NOTHING if scope.own is NOTHING else scope.own
             value = decide(field["branches"], _seen(scope))
             if value is not NOTHING:

@@ -10,12 +10,12 @@ from typing import Final
 
 from metaagent.remedies.json_fields.figures import exact, numbers
 from metaagent.remedies.json_fields.moments import dates, times
+from metaagent.remedies.json_fields.stock import listed, minor_units, month_numbers, units
 from metaagent.remedies.json_fields.words import fold
 
 Span = tuple[int, int]
 MAX_TEXT: Final = 20_000
 _PATTERNS: Final = {
-    "code": re.compile(r"(?<![\w/.-])(?=[\w/.#-]*\d)(?=[\w/.#-]*[^\W\d]|[\w.#-]*[/.-]\d)[^\W_][\w/.#-]*\w(?![\w])"),
     "email": re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]*\w"),
     "url": re.compile(r"https?://[^\s<>\"')]+"),
     "phone": re.compile(r"(?<![\w.,])(?:\+|00|\()?\d[\d\s()./-]{6,18}\d(?!\w)"),
@@ -27,7 +27,10 @@ _PATTERNS: Final = {
     ),
     "line": re.compile(r"[^\n]+"),
 }
-KINDS: Final = (*_PATTERNS, "number", "date", "time")
+_CODE = re.compile(
+    r"(?<![\w.,/-])(?:(?P<lead>[^\W\d_]{1,3})[ ])?(?P<core>(?=[\w/.#-]*\d)[^\W_](?:[\w/.#-]*\w)?)"
+    r"(?P<more>(?:[ ][\w/-]{1,3}(?![\w.,]\w))*)(?!\w)"
+)
 
 
 @lru_cache(maxsize=8192)
@@ -40,7 +43,73 @@ def spans(kind: str, text: str) -> tuple[Span, ...]:
         return tuple((start, end) for start, end, _ in dates(text))
     if kind == "time":
         return tuple((start, end) for start, end, _ in times(text))
+    if kind == "code":
+        return codes(text)
     return tuple(match.span() for match in _PATTERNS[kind].finditer(text))
+
+
+def codes(text: str) -> tuple[Span, ...]:
+    """Where identifiers stand: a piece with a digit and letters or separators, with the short pieces beside it
+    (``cr 108 ca``). What is a date, a time, a plain number or a sum of money is none."""
+    taken = [(start, end) for start, end, _ in (*dates(text), *times(text))]
+    found: list[Span] = []
+    for match in _CODE.finditer(text):
+        start, end = match.span("core")
+        if any(start < other_end and end > other for other, other_end in taken):
+            continue
+        lead, core, more = match["lead"], match["core"], match["more"]
+        if lead and not core[0].isalpha() and fold(lead) not in _no_lead() and lead.upper() not in minor_units():
+            start = match.start("lead")
+        for piece in re.finditer(r"[ ]([\w/-]+)", more):
+            if fold(piece[1]) in _no_lead() or piece[1].upper() in minor_units() or not piece[1][0].isalnum():
+                break
+            end = match.start("more") + piece.end()
+        if any(start < other_end and end > other for other, other_end in taken):
+            start, end = match.span("core")
+        piece_text = text[start:end]
+        if any(map(str.isalpha, piece_text)) or re.search(r"\d[-/_]\d|\.\d+\.", piece_text):
+            found.append((start, end))
+    return tuple(found)
+
+
+@lru_cache(maxsize=1)
+def _no_lead() -> frozenset[str]:
+    """Words that are no part of an identifier beside one."""
+    return (
+        listed("particles")
+        | frozenset(month_numbers())
+        | frozenset(units())
+        | frozenset(
+            [
+                "no",
+                "nr",
+                "n",
+                "ref",
+                "inv",
+                "invoice",
+                "from",
+                "dated",
+                "about",
+                "over",
+                "order",
+                "nota",
+                "rs",
+                "kc",
+                "zl",
+                "ft",
+                "kr",
+                "r",
+                "eur",
+                "usd",
+                "was",
+                "is",
+                "be",
+                "or",
+                "net",
+                "term",
+            ]
+        )
+    )
 
 
 def pick(kind: str, which: int | str, text: str) -> str | None:
@@ -73,7 +142,7 @@ def locate(value: str, text: str) -> Span | None:
 def near(kind: str, value: object, text: str) -> str | None:
     """The piece of this kind that the value was taken from: it overlaps with it, has its digits or its number."""
     found = [text[start:end].strip() for start, end in _like(kind, value, text)]
-    return found[0] if found and len(set(found)) == 1 else None
+    return found[0] if found else None
 
 
 def _like(kind: str, value: object, text: str) -> list[Span]:

@@ -125,9 +125,22 @@ def _without_legal(text: str) -> str | None:
 def _without_titles(text: str) -> str | None:
     words = text.split()
     count = 0
-    while count < len(words) - 1 and re.sub(r"[^\w]", "", unmarked(words[count]).lower()) in listed("titles"):
+    while count < len(words) - 1 and re.sub(r"\W", "", unmarked(words[count]).lower()) in listed("titles"):
         count += 1
     return " ".join(words[count:]) if count else None
+
+
+def clause(text: str) -> str:
+    """The first part of a text: up to a bracket, a comma, a dash between blanks, a semicolon, a line's end."""
+    found = re.split(r"\s*[,;(\[|\n]|\s[-–—/]\s|:\s", text.strip(), maxsplit=1)[0]
+    return found.strip() or text
+
+
+def bare(text: str) -> str:
+    """The name in a text: its first part, without titles before it and without a legal form after it."""
+    name = clause(text)
+    name = _without_titles(name) or name
+    return _without_legal(name) or name
 
 
 def _drop(text: str, where: str, words: Sequence[str]) -> str | None:
@@ -187,6 +200,8 @@ STRING: Final[dict[str, Callable[..., Any]]] = {
     "without-suffix": _without_suffix,
     "without-legal-form": _without_legal,
     "without-titles": _without_titles,
+    "clause": clause,
+    "name": bare,
     "drop": _drop,
     "replace": lambda text, old, new: text.replace(old, new) if old and old in text else None,
     "luhn": _luhn,
