@@ -72,7 +72,7 @@ def _sources(vectors: Vectors, reach: Reach) -> list[Vector]:
     made += [vectors.add(["field", name]) for name in reach.fields]
     if reach.text:
         for kind in known.SPAN_KINDS:
-            made.append(vectors.add(["near", kind, ["own"]]))
+            made += [vectors.add([name, kind, ["own"]]) for name in ("near", "recover")]
             made += [vectors.add(["pick", kind, which, ["text"]]) for which in (0, 1, -1, "only")]
         made += [vectors.add(["extended", side, ["own"]]) for side in ("left", "right", "line")]
         made.append(vectors.add(["text"]))

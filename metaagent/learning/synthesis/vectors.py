@@ -106,20 +106,9 @@ def _key(value: Any) -> Any:
 
 
 _SIZES: Final = {
-    "own": 0.2,
-    "field": 1.0,
-    "fixed": 0.8,
-    "text": 1.2,
-    "const": 0.6,
-    "extended": 2.0,
-    "tokens": 1.3,
-    "camel": 1.5,
-    "groups": 1.7,
-    "boundary": 1.5,
-    "luhn": 2.0,
-    "unpad": 1.3,
-    "sentence": 1.2,
-}
+    "own": 0.2, "field": 1.0, "fixed": 0.8, "text": 1.2, "const": 0.6, "extended": 2.0, "tokens": 1.3, "camel": 1.5,
+    "groups": 1.7, "boundary": 1.5, "luhn": 2.0, "unpad": 1.3, "sentence": 1.2, "minor": 0.7, "major": 0.8,
+}  # fmt: skip
 
 
 def size(expression: Any) -> float:

@@ -308,6 +308,7 @@ _OPERATORS: Final[dict[str, Callable[..., Any]]] = {
     "reverse": _reverse, "join": _join,
     "split": _split, "sort-by": _sort_by, "each": _each, "type": _type,
     "pick": lambda _, value, kind, which: spans.pick(kind, which, _text(value)),
+    "recover": lambda scope, value, kind: spans.recover(kind, value, scope.text),
     "near": lambda scope, value, kind: spans.near(kind, value, scope.text),
     "extended": lambda scope, value, side: spans.extended(side, _text(value), scope.text),
     "after": lambda _, value, label: spans.after_label(label, _text(value)),

@@ -145,6 +145,11 @@ def near(kind: str, value: object, text: str) -> str | None:
     return found[0] if found else None
 
 
+def recover(kind: str, value: object, text: str) -> str | None:
+    """The piece that the value was taken from; where the value is of no such piece, the first of the text."""
+    return near(kind, value, text) or pick(kind, 0, text)
+
+
 def _like(kind: str, value: object, text: str) -> list[Span]:
     pieces = spans(kind, text)
     if kind == "number" and (number := exact(value)) is not None:

@@ -1,0 +1,152 @@
+"""Synthesis of json.fields on a domain that has nothing to do with the shipped examples: parcels and visits of a repair
+service, with simulated replies of a model that copies what the text says. What is systematic is learned, what is random
+is not."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from metaagent.learning.proposals import Bench, Case
+from metaagent.learning.synthesis.json_fields import JsonFieldsProposer, learn, program_of
+from metaagent.learning.synthesis.rows import examples, same
+from metaagent.records import Brief, Check, ErrorEvent, ErrorKind, Outcome, Task
+from metaagent.remedies.fixers import find_fixer
+
+pytestmark = pytest.mark.timeout(1500)
+
+GIVEN = "Ines Tomas Ravi Aiko Bram Lena Otis Priya Sven Yara Hugo Mina Noor Pavel Rosa Emil Jana Kofi Liam Zoe".split()  # noqa: SIM905
+FAMILY = "Prado Lund Iyer Sato Vos Kern Webb Rao Holm Aziz Blanc Choi Haddad Novak Costa Berg Malik Roth".split()  # noqa: SIM905
+PARTS = "hinge pump door seal valve filter hose motor belt lamp fuse rotor".split()  # noqa: SIM905
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday")
+Row = tuple[str, dict[str, Any], dict[str, Any]]
+
+
+def visit(pick: random.Random) -> Row:
+    given, family, day = pick.choice(GIVEN), pick.choice(FAMILY), pick.choice(DAYS)
+    hour, minute, length = pick.randint(1, 11), pick.choice((0, 15, 30, 45)), pick.choice((30, 45, 60, 90, 120))
+    half = pick.choice(("am", "pm"))
+    clock = f"{hour}:{minute:02d} {half}"
+    said = {30: "half an hour", 60: "1 hour", 90: "1h30", 120: "2 hours"}.get(length, f"{length} min")
+    number = pick.randint(1, 999)
+    text = f"Visit {number}: {given} {family} on {day} at {clock}, for {said}."
+    got = {"who": f"{given} {family}", "day": day, "start": clock, "length": said, "id": str(number)}
+    wanted = {
+        "who": f"{given[0]}. {family.upper()}",
+        "day": day[:3].upper(),
+        "start": f"{hour % 12 + (12 if half == 'pm' else 0):02d}{minute:02d}",
+        "length": length,
+        "id": f"V-{number:05d}",
+    }
+    return text, got, wanted
+
+
+def parcel(pick: random.Random) -> Row:
+    lines, tags, mended = [], pick.sample(PARTS, 3), []
+    for _ in range(pick.randint(1, 3)):
+        first, second = pick.sample(PARTS, 2)
+        grams, unit = pick.randint(1, 40) * 50, pick.choice(("g", "kg"))
+        weight = f"{grams / 1000:g} kg" if unit == "kg" else f"{grams} g"
+        lines.append({"item": f"{first.title()} {second}", "weight": weight})
+        mended.append({"item": f"{first}-{second}", "weight": grams})
+    fragile = pick.choice(("yes", "no"))
+    listed = "; ".join(f"{line['item']} ({line['weight']})" for line in lines)
+    text = f"Parcel with {listed}. Fragile: {fragile}."
+    got = {"lines": lines, "tags": tags, "flags": {"fragile": fragile}}
+    return text, got, {"lines": mended, "tags": sorted(tags), "flags": {"fragile": fragile == "yes"}}
+
+
+def noise(pick: random.Random) -> Row:
+    """Wrong in no way that anything shows: codes, states and sums that neither text nor reply tells."""
+    code, wanted = (f"{pick.choice('ABCDEF')}{pick.randint(100, 999)}" for _ in range(2))
+    text = (
+        f"{pick.choice(GIVEN)} {pick.choice(FAMILY)} asked about {pick.choice(PARTS)} and {pick.choice(PARTS)}, {code}."
+    )
+    got = {"code": code, "state": pick.choice("open shut late gone".split()), "sum": pick.randint(1, 5000)}  # noqa: SIM905
+    states = "open shut late gone".split()  # noqa: SIM905
+    return text, got, {"code": wanted, "state": pick.choice(states), "sum": pick.randint(1, 5000)}
+
+
+def cases(make: Callable[[random.Random], Row], count: int, seed: int, right: float = 0.1) -> list[Case]:
+    """Simulated attempts; a share of the values comes out right by itself."""
+    pick, made = random.Random(seed), list[Case]()
+    for number in range(count):
+        text, got, wanted = make(pick)
+        reply = {key: wanted[key] if pick.random() < right else value for key, value in got.items()}
+        check = Check("json.expected", False, {"values": wanted})
+        task = Task(
+            f"T-{number}", "A message", goal="as JSON", inputs={"text": text}, checks=(check,), group=f"g{number}"
+        )
+        events = tuple(
+            ErrorEvent(f"e{number}{key}", f"a{number}", 1, task.id, ErrorKind.ASSERTION, "wrong value", "json.expected",
+                       False, key, json.dumps(wanted[key]), json.dumps(reply[key]))
+            for key in wanted if not same(reply[key], wanted[key])
+        )  # fmt: skip
+        outcome = Outcome.FAIL if events else Outcome.PASS
+        said = json.dumps(reply)
+        made.append(Case(task, f"a{number}", said, said, outcome, 1 - len(events) / len(wanted), events))
+    return made
+
+
+def score(found: Sequence[Case], program: dict[str, Any]) -> tuple[int, int, int, int]:
+    """Wrong fields before and after, right ones broken, tasks exact; a field is a key of the reply."""
+    before = after = broken = exact = 0
+    for case in found:
+        task = case.task
+        brief = Brief(task.id, task.title, task.goal, None, task.inputs, task.artifact)
+        made = json.loads(find_fixer("json.fields")(case.reply, brief, {"program": program}) or case.reply)
+        reply, wanted = json.loads(case.reply), task.checks[0].options["values"]
+        good = {key: same(made[key], value) for key, value in wanted.items()}
+        was = {key: same(reply[key], value) for key, value in wanted.items()}
+        before += sum(not held for held in was.values())
+        after += sum(not held for held in good.values())
+        broken += sum(was[key] and not good[key] for key in good)
+        exact += all(good.values())
+    return before, after, broken, exact
+
+
+@pytest.mark.parametrize("make", [visit, parcel])
+def test_conventions_of_another_domain_are_learned(make: Callable[[random.Random], Row]) -> None:
+    program = program_of(learn(examples(cases(make, 36, 1)), folds=3))
+    before, after, broken, exact = score(cases(make, 40, 2), program)
+    assert after <= 0.2 * before
+    assert broken <= 1
+    assert exact >= 20
+
+
+def test_few_errors_are_enough_where_most_replies_are_right() -> None:
+    program = program_of(learn(examples(cases(visit, 40, 3, right=0.8)), folds=3))
+    before, after, broken, _ = score(cases(visit, 40, 4, right=0.8), program)
+    assert after <= 0.5 * before
+    assert broken <= 1
+
+
+@pytest.mark.parametrize("seed", [5, 6])
+def test_random_errors_teach_nothing(seed: int) -> None:
+    found = cases(noise, 40, seed)
+    assert JsonFieldsProposer().propose(found, Bench(Path(), lambda asked: [], seed=0, seconds=60)) == []  # noqa: ARG005
+
+
+def test_a_proposal_tells_what_it_would_change_and_is_repeatable() -> None:
+    found = cases(visit, 24, 7)
+    bench = Bench(Path(), lambda asked: [], seed=0, seconds=300)  # noqa: ARG005
+    (first,), (again,) = (JsonFieldsProposer().propose(found, bench) for _ in range(2))
+    assert first == again
+    assert first.remedy.kind == "fixer" and first.remedy.name == "json.fields"
+    assert json.loads(json.dumps(first.remedy.settings)) == first.remedy.settings
+    assert any(line.startswith("start: ") and "time" in line for line in first.readable)
+    assert first.folds > 1 and first.gain > 0.3 and not set(first.mended) & set(first.harmed)
+
+
+def test_odd_replies_are_left_out() -> None:
+    found = cases(visit, 3, 8)
+    odd = [
+        Case(c.task, c.attempt_id, reply, reply, c.outcome, 0.0)
+        for c, reply in zip(found, ("", "[1]", "{"), strict=True)
+    ]
+    assert JsonFieldsProposer().propose(odd, Bench(Path(), lambda asked: [])) == []  # noqa: ARG005
