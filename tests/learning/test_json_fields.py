@@ -61,6 +61,22 @@ def parcel(pick: random.Random) -> Row:
     return text, got, {"lines": mended, "tags": sorted(tags), "flags": {"fragile": fragile == "yes"}}
 
 
+def contact(pick: random.Random) -> Row:
+    name, land, code = pick.choice(
+        (("London", "United Kingdom", "GB"), ("Lyon", "France", "FR"), ("Ulm", "Germany", "DE"))
+    )
+    given, family, desk = pick.choice(GIVEN), pick.choice(FAMILY), f"{pick.choice(PARTS)} {pick.choice(PARTS)}"
+    digits = "".join(pick.choice("123456789") for _ in range(8))
+    phone = f"0{digits[:2]} {digits[2:5]} {digits[5:]}"
+    day, month, year = pick.randint(1, 28), pick.randint(1, 12), pick.randint(1960, 1999)
+    text = (
+        f"{given} {family}, {name}, {land}; born {month}/{day}/{year}; phone {phone}; works at desk {desk}, mornings."
+    )
+    got = {"land": land, "phone": phone, "born": f"{month}/{day}/{year}", "desk": "mornings"}
+    called = {"GB": "+44", "FR": "+33", "DE": "+49"}[code] + digits
+    return text, got, {"land": code, "phone": called, "born": f"{year}{month:02d}{day:02d}", "desk": desk}
+
+
 def noise(pick: random.Random) -> Row:
     """Wrong in no way that anything shows: codes, states and sums that neither text nor reply tells."""
     code, wanted = (f"{pick.choice('ABCDEF')}{pick.randint(100, 999)}" for _ in range(2))
@@ -110,7 +126,7 @@ def score(found: Sequence[Case], program: dict[str, Any]) -> tuple[int, int, int
     return before, after, broken, exact
 
 
-@pytest.mark.parametrize("make", [visit, parcel])
+@pytest.mark.parametrize("make", [visit, parcel, contact])
 def test_conventions_of_another_domain_are_learned(make: Callable[[random.Random], Row]) -> None:
     program = program_of(learn(examples(cases(make, 36, 1)), folds=3))
     before, after, broken, exact = score(cases(make, 40, 2), program)

@@ -38,6 +38,7 @@ def grow(vectors: Vectors, reach: Reach) -> None:
     typed = list(dict.fromkeys([*_plain(sources), *near, *strings]))
     _tables(vectors, typed)
     _moments(vectors, typed)
+    _phones(vectors, typed, reach)
     if any(_numeric(value) for value in wanted):
         _numbers(vectors, [*sources, *strings[:6]], reach, texts)
     if any(isinstance(value, list) for value in wanted) or any(isinstance(row.own, list) for row in vectors.rows):
@@ -167,6 +168,27 @@ def _hits_number(vectors: Vectors, vector: Vector) -> bool:
         if count >= 2:
             return True
     return False
+
+
+def _phones(vectors: Vectors, bases: Sequence[Vector], reach: Reach) -> None:
+    """Telephone numbers with their country's code, where wrong rows want such; the code of a field's country, or one
+    that is wanted throughout."""
+    wanted = [row.expected for row in vectors.rows if not row.right and isinstance(row.expected, str)]
+    starts = [
+        "+" + "".join(filter(str.isdigit, value)) for value in wanted if value.strip().startswith(("+", "00", "(+"))
+    ]
+    if len(starts) < 2:
+        return
+    codes = {row[5] for row in stock.table("country").names.values() if row[5]}
+    common = [code for code in codes if sum(start.startswith(code) for start in starts) >= 2]
+    defaults = [*(f"field:{name}" for name in reach.fields), *sorted(common, key=len, reverse=True)[:6]]
+    for base in bases:
+        if base.expression == ["text"] or not any(
+            isinstance(v, str) and sum(map(str.isdigit, v)) > 5 for v in base.values
+        ):
+            continue
+        for default in defaults:
+            vectors.grow(base, "phone", default)
 
 
 def _made(found: Iterable[Vector | None]) -> list[Vector]:

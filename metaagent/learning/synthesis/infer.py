@@ -4,6 +4,7 @@ Only rows in ``train`` are read, so that cross-validation stays honest."""
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -24,6 +25,9 @@ def infer(vectors: Vectors, train: int) -> list[Vector]:
             found[id(vector)] = vector
     for factor, base in _ratios(vectors, train):
         vector = vectors.get(["scale", factor, base])
+        found[id(vector)] = vector
+    for expression in _labelled(vectors, train):
+        vector = vectors.get(expression)
         found[id(vector)] = vector
     for expression in _tables(vectors, train):
         vector = vectors.get(expression)
@@ -87,6 +91,22 @@ def _drops(vectors: Vectors, base: Vector, train: int) -> Iterable[tuple[str, tu
     both = {w for words in dropped.values() for w, g in words.items() if w and len(g) >= 2 and w not in kept}
     if both:
         yield "drop", ("any", sorted(both))
+
+
+def _labelled(vectors: Vectors, train: int) -> Iterable[list[Any]]:
+    """What stands after a word of the text that precedes the wanted values of two groups."""
+    seen: dict[str, set[str]] = defaultdict(set)
+    for n in _wrong(vectors, train):
+        row = vectors.rows[n]
+        if not isinstance(row.expected, str) or len(row.expected) < 2:
+            continue
+        at = row.scope.text.find(row.expected)
+        before = re.search(r"([^\W\d_]{2,})\W{0,3}$", row.scope.text[max(0, at - 40) : at]) if at > 0 else None
+        if before is not None:
+            seen[before[1].lower()].add(row.group)
+    for label in sorted(label for label, groups in seen.items() if len(groups) >= 2):
+        yield ["after", label, ["text"]]
+        yield ["clause", ["after", label, ["text"]]]
 
 
 def _ratios(vectors: Vectors, train: int) -> Iterable[tuple[str, Any]]:

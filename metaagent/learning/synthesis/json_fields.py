@@ -161,7 +161,7 @@ def _learn(path: str, found: list[Row], reach: Reach, seed: int, folds: int) -> 
 
 
 _LEARNED_OPERATORS: Final = frozenset(
-    {"table", "grams", "drop", "prefix", "suffix", "without-prefix", "without-suffix", "mask", "concat"}
+    {"table", "grams", "drop", "prefix", "suffix", "without-prefix", "without-suffix", "mask", "concat", "after"}
 )
 
 

@@ -172,13 +172,20 @@ def rows(found: Sequence[Example], path: str) -> list[Row]:
             missing = scope.own is NOTHING
             scope.own = None if missing else scope.own
             scope.fixed = dict(scope.fixed)
-            failed = path in example.failed or f"$.{path}" in example.failed
+            failed = _failed(path, example.failed)
             right = not missing and (
                 same(scope.own, other.own) or (_plain(path) and not failed and bool(example.failed))
             )
             made.append(Row(number, example.group, scope, scope.own if right else other.own, right))
             del place
     return made
+
+
+def _failed(path: str, locations: frozenset[str]) -> bool:
+    """Whether an event names the path or something that holds it."""
+    return any(
+        path == name or path.startswith((f"{name}.", f"{name}[")) for name in (n.removeprefix("$.") for n in locations)
+    )
 
 
 def _plain(path: str) -> bool:

@@ -52,6 +52,12 @@ def _step(name: str, parameters: Sequence[Any]) -> str:
         return f"learned table {{{shown}{f', {more} more' if more > 0 else ''}}}"
     if name == "minor":
         return f"minor units of {parameters[0]}"
+    if name == "after":
+        return f"what follows {_value(parameters[0])}"
+    if name == "recover":
+        return f"the {parameters[0]} of the text that it comes from, else the first"
+    if name == "near":
+        return f"the {parameters[0]} of the text that it comes from"
     if name == "each":
         return f"each ({say(parameters[0])})"
     return " ".join([name, *(_value(parameter) for parameter in parameters)])
