@@ -11,6 +11,7 @@ from metaagent.cli import (
     learn_history,
     learn_insights,
     learn_loop,
+    learn_monitor,
     learn_patterns,
     learn_plan,
     learn_promote,
@@ -33,3 +34,4 @@ app.command("history")(learn_history.command)
 app.command("promote")(learn_promote.promote)
 app.command("rollback")(learn_promote.rollback)
 app.command("aa")(learn_aa.command)
+app.command("monitor")(learn_monitor.command)

@@ -212,9 +212,24 @@ INSIGHT = record(
     causes=mapped(COUNT),
     remedies=listed(TEXT),
 )
+HEALTH = record(
+    "learn monitor; gains and losses are those of the version before",
+    domain=TEXT,
+    model=TEXT,
+    protocol=TEXT,
+    watch=record(attempts=COUNT, errors=COUNT, bound=NUMBER, value=NUMBER, alarms=listed(COUNT)),
+    verdict={"enum": ["quiet", "alarm", "keep", "rollback"]},
+    pairs=COUNT,
+    gains=COUNT,
+    losses=COUNT,
+    inconclusive=COUNT,
+    evidence=NUMBER,
+    activation=maybe(TEXT),
+)
 
 TRIALS: list[Schema] = [
     listed(INSIGHT),
+    listed(HEALTH),
     listed(LOOP),
     listed(PROPOSED),
     listed(TRIAL),

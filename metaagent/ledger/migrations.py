@@ -64,7 +64,19 @@ def m006_bootstraps(connection: sqlite3.Connection) -> None:
     _facts(connection, schema.FACTS_6)
 
 
-CHANGES: list[Change] = [m001_first, m002_sandboxes, m003_proposals, m004_trials, m005_patterns, m006_bootstraps]
+def m007_alarms(connection: sqlite3.Connection) -> None:
+    _facts(connection, schema.FACTS_7)
+
+
+CHANGES: list[Change] = [
+    m001_first,
+    m002_sandboxes,
+    m003_proposals,
+    m004_trials,
+    m005_patterns,
+    m006_bootstraps,
+    m007_alarms,
+]
 
 
 def build(changes: list[Change]) -> Migrations:

@@ -7,12 +7,15 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from metaagent.errors import NotFoundError
 from metaagent.ledger.database import Ledger, Row
 from metaagent.ledger.ulid import new_ulid
 from metaagent.records import Protocol, Remedy
+
+HOLDBACK = 10
+"""One task in so many stays on the version before a promotion."""
 
 _PUT = "INSERT OR IGNORE INTO protocols VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _ACTIVATE = "INSERT INTO activations VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
@@ -110,6 +113,35 @@ def before(ledger: Ledger, protocol: Protocol) -> Protocol:
     if found is None or found["remedies"] == "[]":
         return empty(protocol.domain, protocol.model)
     return replace(_protocol(found, protocol.model), domain=protocol.domain)
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """What real attempts of a domain are made under. After a promotion by the gate a tenth of the tasks, by a hash of
+    the activation and the task, stays on the version before it."""
+
+    protocol: Protocol
+    activation: str = ""
+    former: Protocol | None = None
+
+    def of(self, task_id: str) -> Protocol:
+        return self.former if self.former is not None and held_back(self.activation, task_id) else self.protocol
+
+
+def held_back(activation: str, task_id: str) -> bool:
+    return int(hashlib.sha256(f"{activation}/{task_id}".encode()).hexdigest(), 16) % HOLDBACK == 0
+
+
+def for_runs(ledger: Ledger, domain: str | None, model: str) -> InForce:
+    """``active``, with the version that the holdback stays on."""
+    protocol = active(ledger, domain, model)
+    row = ledger.one(
+        "SELECT id, action, protocol FROM activations WHERE domain = ? AND model = ? ORDER BY id DESC LIMIT 1",
+        (protocol.domain, model),
+    )
+    if row is None or row["action"] != "promote" or row["protocol"] != protocol.hash:
+        return InForce(protocol)
+    return InForce(protocol, row["id"], before(ledger, protocol))
 
 
 def load(ledger: Ledger, name: str) -> Protocol:

@@ -198,6 +198,19 @@ FACTS_6: dict[str, str] = {
         result TEXT NOT NULL""",
 }
 
+# After a promotion: what the monitor rang for, and how the paired confirmation went.
+FACTS_7: dict[str, str] = {
+    "alarms": """
+        id TEXT PRIMARY KEY, time TEXT NOT NULL, run_id TEXT, activation_id TEXT NOT NULL REFERENCES activations(id),
+        protocol TEXT NOT NULL, attempts INTEGER NOT NULL, errors INTEGER NOT NULL, bound REAL NOT NULL,
+        value REAL NOT NULL, last_attempt TEXT NOT NULL""",
+    "confirmations": """
+        id TEXT PRIMARY KEY, time TEXT NOT NULL, run_id TEXT, alarm_id TEXT NOT NULL UNIQUE REFERENCES alarms(id),
+        pairs INTEGER NOT NULL, gains INTEGER NOT NULL, losses INTEGER NOT NULL, inconclusive INTEGER NOT NULL,
+        evidence REAL NOT NULL, verdict TEXT NOT NULL CHECK (verdict IN ('rollback', 'keep')),
+        activation_id TEXT REFERENCES activations(id)""",
+}
+
 # The one way to remove a fact: `ledger prune` puts its name into `switches` inside its own transaction.
 PRUNE_SWITCH = "prune"
 

@@ -265,14 +265,14 @@ async def _candidate(session: Session, task: Task) -> Candidate | None:
         session.observe(Notice(f"{task.id} is not for {who}; see: metaagent agent why {task.id}", urgent=True))
         return None
     session.crew.load[agent.id] += 1
-    return Candidate(task, agent, _protocol(session, task.domain, agent.model), usage.number + 1)
+    return Candidate(task, agent, _protocol(session, task, agent.model), usage.number + 1)
 
 
-def _protocol(session: Session, domain: str | None, model: str) -> Protocol:
-    key = (domain, model)
+def _protocol(session: Session, task: Task, model: str) -> Protocol:
+    key = (task.domain, model)
     if key not in session.active_protocols:
-        session.active_protocols[key] = protocols.active(session.ledger, domain, model)
-    return session.active_protocols[key]
+        session.active_protocols[key] = protocols.for_runs(session.ledger, task.domain, model)
+    return session.active_protocols[key].of(task.id)
 
 
 async def _to_review(session: Session, task: Task, reason: str) -> None:

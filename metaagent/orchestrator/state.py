@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from metaagent.errors import MetaagentError
 from metaagent.inference.gateway import Gateway
 from metaagent.ledger.database import Ledger
+from metaagent.ledger.protocols import InForce
 from metaagent.ledger.writer import Statement
 from metaagent.orchestrator.advisers import Advisers
 from metaagent.orchestrator.budget import Budget, Usage, spent
@@ -20,7 +21,6 @@ from metaagent.orchestrator.judging import Judge
 from metaagent.orchestrator.plan import Queue
 from metaagent.orchestrator.snapshot import Obstacle
 from metaagent.orchestrator.writer import BoardWriter
-from metaagent.records import Protocol
 from metaagent.workspace import Workspace
 
 
@@ -66,7 +66,7 @@ class Session:
     finishing: set[asyncio.Task[None]] = field(default_factory=set)
     active: set[str] = field(default_factory=set)
     domains: tuple[str, ...] = ()
-    active_protocols: dict[tuple[str | None, str], Protocol] = field(default_factory=dict)
+    active_protocols: dict[tuple[str | None, str], InForce] = field(default_factory=dict)
     advisers: Advisers | None = None
     judge: Judge | None = None
     broken: int = 0

@@ -76,12 +76,11 @@ def gate_tasks(ledger: Ledger, tasks: Sequence[Task], domain: str, model: str, s
     found = divide(ledger, tasks, salt)
     base = protocols.active(ledger, domain, model)
     salts = splits.salts(ledger)
+    in_force = {name: protocols.active(ledger, name, model).hash for name in {task.domain for task in tasks}}
     chosen = [
         task
         for task in tasks
-        if found[task.id] is Split.GATE
-        and inside(task.domain, domain)
-        and protocols.active(ledger, task.domain, model).hash == base.hash
+        if found[task.id] is Split.GATE and inside(task.domain, domain) and in_force[task.domain] == base.hash
     ]
     return sorted(chosen, key=lambda task: salted(salts[task.set or ""], "order", task.id))
 

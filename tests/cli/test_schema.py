@@ -62,6 +62,10 @@ COMMANDS = [
     ["board", "undo", "--list"],
     ["board", "repair", "--dry-run"],
     ["learn", "errors"],
+    ["learn", "history"],
+    ["learn", "monitor"],
+    ["protocol", "list"],
+    ["protocol", "diff", "v0", "v0", "--evidence"],
 ]
 
 
