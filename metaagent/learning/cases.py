@@ -9,6 +9,7 @@ from metaagent.ledger.database import Ledger
 from metaagent.ledger.first_tries import FirstTry, first_tries
 from metaagent.records import Protocol, Task
 from metaagent.remedies.apply import apply, with_added
+from metaagent.remedies.delivery import artifact_of
 from metaagent.remedies.fixers import fix
 from metaagent.tasks.brief import brief
 from metaagent.validators.base import outcome, score
@@ -37,7 +38,8 @@ def _case(task: Task, tried: FirstTry, protocol: Protocol) -> Case:
 
 
 def fixed(task: Task, reply: str, protocol: Protocol) -> str:
-    """The reply as the protocol's fixers leave it."""
+    """What the reply delivers, as the protocol's fixers leave it."""
+    reply = artifact_of(reply, task.artifact.format)
     applied = apply(protocol, brief(task))
     made = fix(applied.fixers, reply, applied.brief)
     return made[-1].text if made else reply

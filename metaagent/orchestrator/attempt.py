@@ -38,6 +38,7 @@ from metaagent.records import (
     Verdict,
 )
 from metaagent.remedies.apply import Applied, apply, with_added
+from metaagent.remedies.delivery import artifact_of
 from metaagent.remedies.fixers import fix
 from metaagent.tasks.brief import brief
 from metaagent.validators.base import score
@@ -282,7 +283,8 @@ async def _judge(course: _Course, reply: Reply) -> _Result:
 
 
 def _fixed(course: _Course, text: str) -> str:
-    """The reply after the fixers in force; each that changed it, or broke, is a step."""
+    """What the reply delivers, after the fixers in force; each that changed it, or broke, is a step."""
+    text = artifact_of(text, course.assignment.task.artifact.format)
     for made in fix(course.applied.fixers, text, course.applied.brief):
         now = course.hands.now()
         course.add(Step(course.next_number(), "fixer", made.name, now, 0.0, error=made.error, output=made.text))
