@@ -98,10 +98,12 @@ def readable(rules: Iterable[Rule]) -> tuple[str, ...]:
 def _line(rule: Rule) -> str:
     match rule["kind"]:
         case "guard":
-            moment = {"call": "before the call", "error": "after an error", "none": "where nothing came back"}
+            moment = {"call": "before the call", "failure": "after an error or where nothing came back"}
             said = f"{moment[rule.get('on', 'call')]}, a parameter `value` of which {rule['if']}: {rule['do']}"
         case "error":
             said = f"in place of an error of its own: {rule['do']}"
+        case "failure":
+            said = f"in place of an error of its own, or of nothing: {rule['do']}"
         case "whole":
             said = f"return {rule['give']}, whatever the answer does"
         case "text":

@@ -6,11 +6,12 @@ A rule is a mapping; ``when`` limits it to tasks of certain words (python_words.
 | --- | --- | --- |
 | guard | ``if`` over ``value``, ``do`` over ``name`` and ``value``, ``on`` | a parameter that it is true of ends it |
 | error | ``do`` | what happens in place of an exception of the answer's own |
+| failure | ``do`` | the same, and where nothing (None) came back |
 | result | ``if`` (one of CONDITIONS), ``give`` over ``result`` | what is returned in place of the result |
 | whole | ``give`` | what is returned in place of calling the answer's function |
 | text | ``find`` (one of PATTERNS), ``give`` over ``found`` | what stands in a text in place of what is found in it |
 
-``on`` says when a guard looks: before the ``call``, after an ``error``, or where the result is ``none``. ``arg1``,
+``on`` says when a guard looks: before the ``call``, or after a ``failure``: an error, or None came back. ``arg1``,
 ``arg2``, ``arg3`` stand for the parameters by place; ``low`` and ``high`` for a range that the text states for one.
 A rule whose parameters the function does not have is left out.
 """
@@ -39,6 +40,9 @@ CONDITIONS: Final[Mapping[str, str]] = {
     "a list of numbers": f"isinstance(result, list) and all({_NUMBER.format('item')} for item in result)",
     "a tuple": "isinstance(result, tuple)",
     "a tuple of numbers": f"isinstance(result, tuple) and all({_NUMBER.format('item')} for item in result)",
+    "a list or tuple of numbers": "isinstance(result, (list, tuple)) and "
+    f"all({_NUMBER.format('item')} for item in result)",
+    "a list or tuple": "isinstance(result, (list, tuple))",
     "a set": "isinstance(result, (set, frozenset))",
     "a dict": "isinstance(result, dict)",
     "a dict of numbers": f"isinstance(result, dict) and all({_NUMBER.format('item')} for item in result.values())",
@@ -102,10 +106,14 @@ class _Wrapper:
     def add(self, rule: Mapping[str, Any]) -> None:
         match rule["kind"]:
             case "guard":
-                place = {"call": self._before, "error": self._error, "none": self._nothing}[rule.get("on", "call")]
-                place.extend(self._guards(rule))
+                places = {"call": [self._before], "failure": [self._error, self._nothing]}[rule.get("on", "call")]
+                for place in places:
+                    place.extend(self._guards(rule))
             case "error":
                 self._error.extend(self._fitted([rule["do"]]))
+            case "failure":
+                self._error.extend(self._fitted([rule["do"]]))
+                self._nothing.extend(self._fitted([rule["do"]]))
             case "whole" if self._whole is None:
                 self._whole = next(iter(self._fitted([f"return {rule['give']}"])), None)
             case "result":

@@ -19,11 +19,13 @@ Rule = Mapping[str, Any]
 FEWEST: Final = 2
 """Distinct expected values, and distinct groups of tasks, that a program must reach; anything less memorises."""
 FEWEST_CONSTANT: Final = 3
-PER_SET: Final = 2
+PER_SET: Final = 3
 """Programs kept of those that fit the very same tests."""
 MOST: Final = 40
 _CONDITIONS: Final = tuple(CONDITIONS)
 _PATTERNS: Final = tuple(PATTERNS)
+_NOTHING: Final = _CONDITIONS.index("nothing")
+_ANY: Final = "a value"
 _ROUNDING: Final = tuple(
     f"int(Decimal(str(A)).quantize(Decimal('1'), '{mode}'))"
     for mode in ("ROUND_HALF_UP", "ROUND_HALF_DOWN", "ROUND_UP")
@@ -81,12 +83,21 @@ def _programs(fits: Sequence[Fit], words: Vocabulary, house: House) -> Iterator[
         raised = frozenset(place for place in places[code] if fits[place].found["said"] == "raises")
         if free and raised:
             yield raised, True, {"kind": "error", "do": f"return {give}"}
+        failed = frozenset(place for place in places[code] if _failed(fits[place]))
+        if free and failed:
+            yield failed, True, {"kind": "failure", "do": f"return {give}"}
         for condition, held in _conditions(fits, places[code]):
+            if condition == _ANY and code[0] in "tlvk":
+                continue
             rule: dict[str, Any] = {"kind": "result", "if": condition, "give": give}
             siblings = _siblings(give, house)
             if siblings and not constant:
                 rule["except"] = siblings
             yield held, constant, rule
+
+
+def _failed(fit: Fit) -> bool:
+    return bool(fit.found["said"] == "raises" or _NOTHING in fit.found["if"])
 
 
 def _numbers(code: str) -> tuple[int, ...]:
@@ -103,8 +114,7 @@ def _conditions(fits: Sequence[Fit], places: Iterable[int]) -> list[tuple[str, f
         return []
     most = max(len(found) for found in held.values())
     best = [number for number in sorted(held) if len(held[number]) == most]
-    small = {number: len([1 for other in held if other != number]) for number in best}
-    chosen = dict.fromkeys((best[0], best[-1], *sorted(small)[1:2]))
+    chosen = dict.fromkeys((best[0], *best[1:2], best[-1]))
     return [(_CONDITIONS[number], frozenset(held[number])) for number in chosen]
 
 
@@ -168,14 +178,9 @@ def _guards(fits: Sequence[Fit], guards: Sequence[Guard]) -> Iterator[tuple[froz
     for number in sorted(places, key=lambda one: (-len(places[one]), one)):
         guard, found = guards[number], places[number]
         rule = {"kind": "guard", "if": guard.test, "do": guard.action}
-        for on, said in (("error", "raises"), ("call", None), ("none", "returns")):
-            held = frozenset(
-                place
-                for place in found
-                if said in (None, fits[place].found["said"])
-                and (on != "none" or _CONDITIONS.index("nothing") in fits[place].found["if"])
-            )
-            yield held, not guard.raises, {**rule, "on": on}
+        failed = frozenset(place for place in found if _failed(fits[place]))
+        yield failed, not guard.raises, {**rule, "on": "failure"}
+        yield frozenset(found), not guard.raises, {**rule, "on": "call"}
 
 
 def replacements(sources: Mapping[str, str], house: House) -> list[tuple[Rule, tuple[str, ...]]]:

@@ -116,16 +116,16 @@ class Search:
         return None if best is None else best[1]
 
     def credit(self, answers: Sequence[Answer], learned: Sequence[Rule], rule: Rule) -> Credit:
-        """What a rule does to groups of tasks that its trigger was not learned from, one group left out at a time. It
-        gets no credit from a group where the others do not suffice to propose it."""
+        """What a rule does to groups of tasks that its trigger was not learned from, one group left out at a time, and
+        aimed anew by the others alone: a word that is in one task by chance earns nothing in another."""
         others = [one for one in learned if one is not rule]
         bare = {key: value for key, value in rule.items() if key != "when"}
         tables = self.marks(answers, others, [[bare if one is rule else one for one in learned]])
         effects = [_effect(one, before, after) for one, (before, after) in zip(answers, tables, strict=True)]
         mended = broken = 0
         for group in sorted({one.group for one in effects if one.gain or one.harm}):
-            aimed = aim([one for one in effects if one.group != group])
-            if aimed is None or not worthwhile(aimed):
+            aimed = aim([one for one in effects if one.group != group], fewest=1)
+            if aimed is None or aimed.net <= aimed.harm:
                 continue
             for answer, (before, after) in zip(answers, tables, strict=True):
                 if answer.group == group and applies({"when": aimed.when}, answer.words):

@@ -65,16 +65,17 @@ def worthwhile(aimed: Aimed | None) -> bool:
     return aimed is not None and aimed.net >= LEAST_NET and aimed.net > aimed.harm
 
 
-def aim(effects: Sequence[Effect]) -> Aimed | None:
-    """The best trigger, none where the rule needs none; None where no trigger makes it worth its while."""
-    return _Aim([one for one in effects if one.gain or one.harm or one.near]).best()
+def aim(effects: Sequence[Effect], fewest: int = FEWEST) -> Aimed | None:
+    """The best trigger, none where the rule needs none; None where no trigger makes it worth its while. ``fewest``
+    groups must gain."""
+    return _Aim([one for one in effects if one.gain or one.harm or one.near], fewest).best()
 
 
 class _Aim:
     """The tasks that a rule changes as bits of a number; ``has`` says for each word which of them have it."""
 
-    def __init__(self, effects: Sequence[Effect]) -> None:
-        self._effects = effects
+    def __init__(self, effects: Sequence[Effect], fewest: int) -> None:
+        self._effects, self._fewest = effects, fewest
         self._all = (1 << len(effects)) - 1
         self._net = [one.net + NEAR * one.near for one in effects]
         self._has: dict[str, int] = {}
@@ -89,7 +90,7 @@ class _Aim:
         found = [self._measured((), ()), self._without((), ())]
         for start in self._starts(self._all):
             found += self._grown(start)
-        good = [one for one in found if one.groups >= FEWEST and one.net > 0]
+        good = [one for one in found if one.groups >= self._fewest and one.net > 0]
         return max(good, key=lambda one: (round(one.net, 6), -len(one.when))) if good else None
 
     @staticmethod
@@ -119,10 +120,17 @@ class _Aim:
         worth = {
             word: self._worth(has & among, 1)
             for word, has in self._has.items()
-            if (has & among & self._helped).bit_count() >= FEWEST
+            if (has & among & self._helped).bit_count() >= self._fewest
         }
-        shared = [word for word in worth if self._groups(self._has[word] & among) >= FEWEST]
-        return sorted(shared, key=lambda word: (-worth[word], word))[:6]
+        shared = [word for word in worth if self._groups(self._has[word] & among) >= self._fewest]
+        hope = {word: self._hope(self._has[word] & among) for word in shared}
+        by_worth = sorted(shared, key=lambda word: (-worth[word], word))[:6]
+        return list(dict.fromkeys([*by_worth, *sorted(shared, key=lambda word: (-hope[word], word))[:6]]))
+
+    def _hope(self, hit: int) -> float:
+        """What a word could come to when others keep its harm out."""
+        gain = sum(one.gain for number, one in enumerate(self._effects) if hit >> number & 1)
+        return gain - NO_WORD * (hit & self._hurt).bit_count()
 
     def _groups(self, hit: int) -> int:
         hit &= self._helped
