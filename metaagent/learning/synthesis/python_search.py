@@ -25,11 +25,12 @@ MOST_TESTS: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A mine task with the code of its answer, cleaned."""
+    """A mine task with the code of its answer, cleaned; or with its reference, which no rule should break."""
 
     subject: Subject
     brief: Brief
     code: str
+    reference: bool = False
 
     @property
     def group(self) -> str:
@@ -64,14 +65,27 @@ class Search:
     shared: dict[str, Any] = field(default_factory=dict)
     library: dict[str, Any] = field(default_factory=dict)
     sources: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    refused: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.library = self.house.settings()
         self.shared = common(self.vocabulary, self.guards, self.library)
 
-    def learn(self, answers: Sequence[Answer]) -> list[Rule]:
-        """Rules for these answers; empty where none is worth its while."""
-        learned: list[Rule] = []
+    def accepted(self, answers: Sequence[Answer]) -> list[tuple[Rule, Credit]]:
+        """Rules that earn credit on groups left out. What earns none goes, and the search goes on without it."""
+        kept: list[Rule] = []
+        while True:
+            learned = self.learn(answers, kept)
+            credits = [(rule, self.credit(answers, learned, rule)) for rule in learned]
+            bad = [rule for rule, one in credits if one.net <= 0]
+            if not bad or self.over():
+                return [(rule, one) for rule, one in credits if one.net > 0]
+            self.refused |= {identity(rule) for rule in bad}
+            kept = [rule for rule in learned if rule not in bad]
+
+    def learn(self, answers: Sequence[Answer], kept: Sequence[Rule] = ()) -> list[Rule]:
+        """Rules for these answers, ``kept`` among them; no more where none is worth its while."""
+        learned = list(kept)
         while len(learned) < MOST_RULES and not self.over():
             found = self._next(answers, learned)
             if found is None:
@@ -135,12 +149,11 @@ class Search:
 
     def _candidates(self, answers: Sequence[Answer], learned: Sequence[Rule]) -> list[Rule]:
         fits = self._fits(answers, learned)
-        known = {identity(rule) for rule in learned}
+        known = {identity(rule) for rule in learned} | self.refused
         found = rules(fits, self.vocabulary, self.guards, self.house)
-        failing = {
-            one.group: self.source(one, learned) for one in answers if any(fit.group == one.group for fit in fits)
-        }
-        found += self._replacing(answers, failing, learned) if fits else []
+        wrong = {fit.group for fit in fits}
+        failing = [one for one in answers if one.group in wrong and not one.reference]
+        found += self._replacing(failing, learned)
         return [rule for rule in found if identity(rule) not in known]
 
     def _fits(self, answers: Sequence[Answer], learned: Sequence[Rule]) -> list[Fit]:
@@ -172,10 +185,11 @@ class Search:
             if found.get("said")
         ]
 
-    def _replacing(self, answers: Sequence[Answer], failing: Mapping[str, str], learned: Sequence[Rule]) -> list[Rule]:
+    def _replacing(self, answers: Sequence[Answer], learned: Sequence[Rule]) -> list[Rule]:
         """Replacements that mend a test in two of the groups that they are found in: the rest is not looked at."""
-        found = replacements(failing, self.house)
         by_group = {one.group: one for one in answers}
+        failing = {group: self.source(one, learned) for group, one in by_group.items()}
+        found = replacements(failing, self.house)
         wanted: dict[str, list[Rule]] = {}
         for rule, groups in found:
             for group in groups:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 HARM: Final = 3.0
@@ -19,6 +20,8 @@ NO_WORD: Final = 0.3
 FEWEST: Final = 2
 LEAST_NET: Final = 0.5
 """What a rule has to bring: the tests of half a task."""
+COMMON: Final = 0.5
+"""A word of more tasks than this says nothing about any."""
 MOST_ANY: Final = 4
 MOST_NONE: Final = 3
 
@@ -68,7 +71,10 @@ def worthwhile(aimed: Aimed | None) -> bool:
 def aim(effects: Sequence[Effect], fewest: int = FEWEST) -> Aimed | None:
     """The best trigger, none where the rule needs none; None where no trigger makes it worth its while. ``fewest``
     groups must gain."""
-    return _Aim([one for one in effects if one.gain or one.harm or one.near], fewest).best()
+    seen = Counter(word for one in effects for word in one.words)
+    common = {word for word, count in seen.items() if count > COMMON * len(effects)}
+    changed = [replace(one, words=one.words - common) for one in effects if one.gain or one.harm or one.near]
+    return _Aim(changed, fewest).best()
 
 
 class _Aim:
@@ -149,14 +155,21 @@ class _Aim:
             worth, some = better[0], (*some, better[1])
         return [self._measured(some, ()), self._without(some, ())]
 
+    def _rare(self, option: tuple[float, str]) -> tuple[float, int, int, str]:
+        """Of words that keep the same harm out, that which keeps the least else out, then the longest."""
+        worth, word = option
+        return round(worth, 6), -self._has[word].bit_count(), len(word), word
+
     def _without(self, some: tuple[str, ...], none: tuple[str, ...]) -> Aimed:
         worth = self._worth(self._hit(some, none), len(some), len(none))
         while len(none) < MOST_NONE:
             hit = self._hit(some, none)
-            words = sorted(word for word, has in self._has.items() if has & hit & self._hurt and word not in none)
+            words = sorted(
+                word for word, has in self._has.items() if has & hit & self._hurt and not has & hit & self._helped
+            )
             count = len(none) + 1
             options = [(self._worth(hit & ~self._has[word], len(some), count), word) for word in words]
-            better = max(options, default=None)
+            better = max(options, key=self._rare, default=None)
             if better is None or better[0] <= worth:
                 break
             worth, none = better[0], (*none, better[1])
