@@ -85,7 +85,7 @@ class Place:
         return [row[0] for row in self.rows(f"{sql} ORDER BY attempts.id", task_id)]
 
     def prompts(self) -> list[str]:
-        return [row[0] for row in self.rows("SELECT prompt FROM v_steps WHERE prompt IS NOT NULL ORDER BY id")]
+        return [row[0] for row in self.rows("SELECT prompt FROM v_steps WHERE prompt IS NOT NULL ORDER BY started")]
 
     def order(self) -> list[str]:
         """The tasks in the order in which they were attempted."""

@@ -220,3 +220,31 @@ def test_what_is_to_be_read_must_be_there(sandbox: Sandbox, tmp_path: Path) -> N
     outcome = sandbox.run(job)
     assert (outcome.stdout, outcome.ok) == (b"rows\n", False)
     assert fixture.read_text() == "rows\n"
+
+
+def test_a_link_is_inherited_and_nothing_else(sandbox: Sandbox) -> None:
+    (asked, ask), (answers, answer), (other, unused) = os.pipe(), os.pipe(), os.pipe()
+    source = f"""
+import os
+def works(number):
+    try: os.fstat(number)
+    except OSError: return False
+    return True
+print([works(number) for number in ({asked}, {answer}, {ask}, {answers}, {other}, {unused})])
+os.write({answer}, os.read({asked}, 9).upper())
+"""
+    try:
+        os.write(ask, b"hello")
+        outcome = sandbox.run(replace(python(source), link=(asked, answer)))
+        assert outcome.stdout.decode().strip() == str([True, True, False, False, False, False]), outcome
+        assert os.read(answers, 9) == b"HELLO"
+    finally:
+        for end in (asked, ask, answers, answer, other, unused):
+            os.close(end)
+
+
+def test_a_job_can_be_told_to_stop(sandbox: Sandbox) -> None:
+    started = monotonic()
+    outcome = sandbox.run(Job(("sleep", "60"), stop=lambda: monotonic() - started > 0.2))
+    assert outcome.killed_for is KilledFor.WALL
+    assert monotonic() - started < 30
