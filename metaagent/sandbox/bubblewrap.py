@@ -224,15 +224,20 @@ class _View:
     def _many_files(self) -> bool:
         for place in (PLACE, "/tmp", "/dev/shm"):
             with suppress(OSError):
-                found = os.statvfs(f"/proc/{self.pid}/root{place}")
-                if found.f_files - found.f_ffree > MAX_INODES and self._inside(place):
+                # One descriptor for both questions: between two looks by name the sandbox may have got its own root.
+                descriptor = os.open(f"/proc/{self.pid}/root{place}", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+                try:
+                    found, device = os.fstatvfs(descriptor), os.fstat(descriptor).st_dev
+                finally:
+                    os.close(descriptor)
+                if found.f_files - found.f_ffree > MAX_INODES and _inside(place, device):
                     return True
         return False
 
-    def _inside(self, place: str) -> bool:
-        """Whether that is the sandbox's own file system already, and not yet the machine's."""
-        root = Path(f"/proc/{self.pid}/root{place}").stat().st_dev
-        return not Path(place).exists() or root != Path(place).stat().st_dev
+
+def _inside(place: str, device: int) -> bool:
+    """Whether that is the sandbox's own file system already, and not yet the machine's."""
+    return not Path(place).exists() or device != Path(place).stat().st_dev
 
 
 def _said(ended: Ended) -> str:
