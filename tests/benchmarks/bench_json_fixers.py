@@ -76,6 +76,24 @@ def count(found: Sequence[Example], program: dict[str, object] | None) -> tuple[
     return exact, right, broken
 
 
+def by_field(found: Sequence[Example], program: dict[str, object]) -> str:
+    """Each field's wrong values before and after, and right ones broken."""
+    said = []
+    for path in field_paths(found):
+        before = after = broken = 0
+        for example in found:
+            document = run(program, example.document, example.text, example.title)
+            for was, now in zip(rows([example], path), rows([_with(example, document)], path), strict=True):
+                holds = same(now.own, was.expected)
+                before, after, broken = (
+                    before + (not was.right),
+                    after + (not holds),
+                    broken + (was.right and not holds),
+                )
+        said.append(f"{path} {before} to {after}, {broken} broken")
+    return "; ".join(said)
+
+
 def _with(example: Example, document: object) -> Example:
     return Example(
         example.case,
@@ -97,6 +115,7 @@ def main() -> None:
     parser.add_argument("--protocol", default="", help="the beginning of a protocol's hash; any when left out")
     parser.add_argument("--set", default=None)
     parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--fields", action="store_true", help="totals by field as well")
     parser.add_argument("--mine-only", action="store_true")
     given = parser.parse_args()
     cases = read_cases(given.workspace, given.protocol, given.set)
@@ -130,6 +149,8 @@ def main() -> None:
             f"| {salt} | {len(mine)} | {len(held)} | {before[0]} | {after[0]} | {fields} | {fields - before[1]} | "
             f"{fields - after[1]} | {after[2]} | {seconds:.0f} | {micro:.0f} |"
         )
+        if given.fields:
+            print(by_field(held, program))
 
 
 if __name__ == "__main__":

@@ -177,3 +177,16 @@ def test_no_guard_ever_raises(own: Any, name: str, text: str) -> None:
 def test_the_fixer_takes_any_reply(reply: str) -> None:
     made = find_fixer("json.fields")(reply, brief("some text"), {"program": PROGRAM})
     assert made is None or json.loads(made) is not None
+
+
+def test_a_field_is_settled_where_nothing_was_mended() -> None:
+    guard = ["not", ["settled", "land"]]
+    program = {
+        "fields": [
+            {"path": "land", "branches": [{"when": None, "then": ["lookup", "country", "alpha3", OWN]}]},
+            {"path": "sum", "branches": [{"when": guard, "then": ["scale", "100", OWN]}]},
+        ]
+    }
+    assert run(program, {"land": "France", "sum": 5}, "") == {"land": "FRA", "sum": 500}
+    assert run(program, {"land": "FRA", "sum": 500}, "") == {"land": "FRA", "sum": 500}
+    assert list(describe(program))[1] == 'sum: own value -> scale "100", when not (land needed no mending)'

@@ -24,9 +24,12 @@ class Condition:
     lexical: bool = False
 
 
-def conditions(rows: Sequence[Row], fields: Sequence[str], enumerations: Sequence[str]) -> list[Condition]:
+def conditions(
+    rows: Sequence[Row], fields: Sequence[str], enumerations: Sequence[str], mended: Sequence[str] = ()
+) -> list[Condition]:
     """Every guard that holds on some rows of two groups at least and not on all; the simplest of equal ones."""
     made = [*_traits(rows), *_shapes(rows, fields), *_equal(rows, fields, enumerations)]
+    made += _settled(rows, mended)
     made += [Condition(["not", t.guard], _all(rows) & ~t.mask, t.size + 0.2) for t in made if t.guard[0] == "trait"]
     made += _lexical(rows)
     kept: dict[tuple[int, bool], Condition] = {}
@@ -36,6 +39,14 @@ def conditions(rows: Sequence[Row], fields: Sequence[str], enumerations: Sequenc
             if known is None or known.size > test.size:
                 kept[test.mask, test.lexical] = test
     return list(kept.values())
+
+
+def _settled(rows: Sequence[Row], mended: Sequence[str]) -> list[Condition]:
+    """Whether fields that were mended before this one needed it: errors come together in a reply."""
+    sets = [[name] for name in mended] + ([list(mended)] if len(mended) > 1 else [])
+    guards = [["settled", *names] for names in sets]
+    found = [Condition(guard, _mask(rows, guard), 0.5) for guard in guards]
+    return [*found, *(Condition(["not", c.guard], _all(rows) & ~c.mask, 0.5) for c in found)]
 
 
 def _all(rows: Sequence[Row]) -> int:

@@ -23,6 +23,7 @@ class Reach:
     fields: tuple[str, ...] = ()
     enumerations: tuple[str, ...] = ()
     money: tuple[str, ...] = ()
+    mended: tuple[str, ...] = ()
     text: bool = True
 
 

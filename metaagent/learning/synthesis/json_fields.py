@@ -22,6 +22,7 @@ from metaagent.learning.synthesis.vectors import Vectors
 from metaagent.records import Remedy
 from metaagent.remedies.json_fields.describe import describe
 from metaagent.remedies.json_fields.evaluate import NOTHING
+from metaagent.remedies.json_fields.guards import shape
 from metaagent.remedies.json_fields.program import decide, flat
 from metaagent.remedies.json_fields.stock import minor_units
 
@@ -56,7 +57,7 @@ def learn(found: Sequence[Example], seed: int = 0, seconds: float = 60.0, folds:
     paths = field_paths(found)
     table = {path: rows(found, path) for path in paths}
     enumerations = [path for path in paths if _enumeration(table[path])]
-    order = sorted(paths, key=lambda path: path not in enumerations)
+    order = sorted(paths, key=lambda path: (path not in enumerations, _looks(table[path])))
     open_ = [path for path in order if sum(not row.right for row in table[path]) >= 2]
     made: list[Learned] = []
     fixed: dict[str, list[Any]] = {}
@@ -65,7 +66,9 @@ def learn(found: Sequence[Example], seed: int = 0, seconds: float = 60.0, folds:
         if time.thread_time() > until:
             break
         others = _fields(table[path], path)
-        reach = Reach(others, tuple(e for e in others if e in enumerations), tuple(_money(table[path], others)))
+        few = tuple(name for name in others if name in enumerations)
+        before = tuple(name for name in fixed if name in others)
+        reach = Reach(others, few, tuple(_money(table[path], others)), before)
         _show_fixed(table[path], fixed)
         learned = _learn(path, table[path], reach, seed, folds)
         second = _second(learned, reach, seed, folds) if learned.accepted and learned.left >= 3 else None
@@ -85,6 +88,13 @@ def _second(first: Learned, reach: Reach, seed: int, folds: int) -> Learned | No
     ]
     learned = _learn(first.path, found, reach, seed + 1, folds)
     return learned if learned.accepted else None
+
+
+def _looks(found: Sequence[Row]) -> int:
+    """How many looks the wanted values have: regular fields come first, and what was mended there guards the others."""
+    return len({shape(row.expected) if isinstance(row.expected, str) else "other" for row in found}) + sum(
+        not isinstance(row.expected, str) for row in found[:20]
+    )
 
 
 def _enumeration(found: Sequence[Row]) -> bool:
@@ -135,7 +145,7 @@ def _learn(path: str, found: list[Row], reach: Reach, seed: int, folds: int) -> 
     grow(vectors, reach)
     for value in constants(vectors):
         vectors.add(["const", value])
-    tests = conditions(found, reach.fields, reach.enumerations)
+    tests = conditions(found, reach.fields, reach.enumerations, reach.mended)
     everything = (1 << len(found)) - 1
 
     def program(train: int) -> list[Branch]:

@@ -75,6 +75,8 @@ def say_guard(guard: Sequence[Any]) -> str:
         return f"not ({say_guard(guard[1])})"
     if name == "word":
         return f"the text has {_value(guard[1])}"
+    if name == "settled":
+        return f"{', '.join(guard[1:])} needed no mending"
     if name == "title-word":
         return f"the title has {_value(guard[1])}"
     if name == "own-word":

@@ -5,7 +5,8 @@ has it, ``["title-word", w]`` the task's title; ``["shape", source, s]`` the loo
 value
 (``Aa 9``); ``["equals", source, v]``; ``["trait", name]`` a stated property of the value; ``["beside", side, w]`` the
 word next
-to the value in the text; ``["and", g...]``, ``["not", g]``. A source is ``own``, ``field:NAME`` or ``fixed:NAME``.
+to the value in the text; ``["settled", name...]`` these fields needed no
+mending; ``["and", g...]``, ``["not", g]``. A source is ``own``, ``field:NAME`` or ``fixed:NAME``.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ def _holds(guard: Guard, scope: Scope, depth: int) -> bool:
         return not _holds(guard[1], scope, depth + 1)
     if name == "word":
         return bool(guard[1] in word_set(scope.text))
+    if name == "settled":
+        return settled(guard[1:], scope)
     if name == "title-word":
         return bool(guard[1] in word_set(scope.title))
     if name == "own-word":
@@ -54,6 +57,11 @@ def _holds(guard: Guard, scope: Scope, depth: int) -> bool:
     if name == "shape":
         return bool(shape(value) == guard[2])
     return name == "equals" and value is not NOTHING and type(value) is type(guard[2]) and bool(value == guard[2])
+
+
+def settled(names: Sequence[str], scope: Scope) -> bool:
+    """Whether the mending left all these fields as the reply had them: it keeps the conventions already."""
+    return all(scope.fields.get(name, NOTHING) == scope.fixed.get(name, NOTHING) for name in names)
 
 
 def source(name: str, scope: Scope) -> Any:
