@@ -183,6 +183,7 @@ async def _test(
     open_row = _open(ledger, base, candidate)
     if open_row is not None:
         found = _resumed(ledger, open_row, base, candidate, tasks)
+        _same_wishes(found, options)
         changed = _changes(found, trials.tasks_of(ledger, found.id), settings)
         if changed:
             ended = trial.void(ledger, found, changed)
@@ -290,6 +291,18 @@ def _resumed(ledger: Ledger, row: Row, base: Protocol, candidate: Protocol, task
     registered = trials.tasks_of(ledger, row["id"])
     ordered = tuple(known[one["task_id"]] for one in registered if one["task_id"] in known)
     return Trial(row["id"], trial.terms_of(row), base, candidate, ordered, trial.settings_of(row))
+
+
+def _same_wishes(found: Trial, options: TrialOptions) -> None:
+    """A trial goes on as it was registered; raises UsageError for other wishes than then."""
+    registered = {"metric": found.terms.metric, **{key: found.settings.get(key) for key in ("retries", "agent")}}
+    wished = {"metric": options.metric, "retries": options.retries, "agent": options.agent}
+    other = [f"{key} {value}" for key, value in registered.items() if wished[key] != value]
+    if other:
+        raise UsageError(
+            f"its open trial (candidate {found.terms.k}) was registered with {', '.join(other)}",
+            mend="metaagent learn test with the same options",
+        )
 
 
 def _changes(found: Trial, registered: Sequence[Row], settings: Mapping[str, Any]) -> str:

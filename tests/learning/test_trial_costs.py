@@ -1,0 +1,114 @@
+"""What a trial costs: plans beforehand, scores that see partial progress, controls from the cache where it is safe."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from metaagent.errors import UsageError
+from metaagent.inference.base import ChatRequest
+from metaagent.inference.scripted import ScriptedBackend
+from metaagent.learning.gate import Terms
+from metaagent.learning.plan import plan as plan_of
+from metaagent.ledger.database import Ledger
+from metaagent.orchestrator import trials
+from metaagent.orchestrator.aa import aa
+from metaagent.orchestrator.trials import TrialOptions
+from tests.learning import trying
+from tests.learning.test_trial_faults import RULE, obedient, prompt, stopped
+from tests.orchestrator.place import BACKEND, Model
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> Model:
+    """Deterministic: the only kind of backend whose replies may be used again."""
+    made = Model()
+    monkeypatch.setenv("METAAGENT_BACKEND", BACKEND)
+    trying.plant(monkeypatch)
+
+    def backend(*_: object, **__: object) -> ScriptedBackend:
+        return ScriptedBackend(made._script, slots=4, digest="d", deterministic=True)
+
+    for module in ("trials", "aa"):
+        monkeypatch.setattr(f"metaagent.orchestrator.{module}.open_backend", backend)
+    return made
+
+
+def test_a_control_comes_from_the_cache_only_after_an_a_a_trial_without_a_flip(tmp_path: Path, model: Model) -> None:
+    place = trying.make(tmp_path / "w", 70)
+    model.answer = obedient
+    useless = [trying.candidate("x", kind="rule", text=f"Be kind {number} times.") for number in range(3)]
+    first = trying.test(place, useless[0], jobs=1)
+    second = trying.test(place, useless[1], jobs=1)
+    assert (first.calls, second.calls) == (2 * first.standing.pairs, 2 * second.standing.pairs)
+    found = aa(place.workspace, trying.DOMAIN, trying.MODEL, lambda _text: None)
+    assert (found.tasks, found.flips, found.changed, found.calls, found.steady) == (21, 0, 0, 42, True)
+    third = trying.test(place, useless[2], jobs=1)  # fills the cache
+    assert third.calls == 2 * third.standing.pairs
+    fourth = trying.test(place, trying.candidate("x", kind="rule", text="Be brave."), jobs=1)
+    assert fourth.calls == fourth.standing.pairs
+
+
+def test_a_flip_keeps_both_arms_fresh(tmp_path: Path, model: Model) -> None:
+    place = trying.make(tmp_path / "w", 70)
+    asked: list[str] = []
+
+    def wavering(request: ChatRequest) -> str:
+        asked.append(prompt(request))
+        reply = obedient(request)
+        return reply.replace("a", "A") if len(asked) == 30 else reply
+
+    model.answer = wavering
+    found = aa(place.workspace, "", trying.MODEL, lambda _text: None, jobs=1)
+    assert found.changed <= 1
+    assert found.tasks == 21
+    assert found.steady == (found.flips == 0)
+
+
+def test_scores_promote_what_whole_tasks_do_not_see_yet(tmp_path: Path, model: Model) -> None:
+    """The total is wrong in all replies, and the rule mends the name alone: no task passes, each gets better."""
+    place = trying.make(tmp_path / "w", 60)
+
+    def answer(request: ChatRequest) -> str:
+        return json.dumps({**json.loads(obedient(request)), "total": -1})
+
+    model.answer = answer
+    wanted = trying.candidate("caps", kind="rule", **RULE)
+    result = trying.test(place, wanted, metric="score")
+    assert (result.verdict, result.standing.gains) == ("promote", 0)
+    with Ledger.open(place.workspace.ledger_path) as ledger:
+        rows = ledger.query("SELECT difference FROM pairs WHERE number <= ?", (result.standing.pairs,))
+        assert {row[0] for row in rows} == {0.5}
+
+
+def test_a_plan_says_what_it_takes(tmp_path: Path, model: Model) -> None:
+    place = trying.make(tmp_path / "w", 60)
+    fixer, rule = trying.candidate("upper"), trying.candidate("caps", kind="rule", **RULE)
+    one, two = (trials.plan(place.workspace, each, TrialOptions()) for each in (fixer, rule))
+    assert (one.pairs, one.calls, two.calls) == (24, 24, 48)
+    assert (one.k, one.wins_needed, one.seconds, one.said) == (1, 8, None, ())
+    assert one.chances[0].power > 0.99 > one.chances[1].power
+    assert model.requests == []
+    model.answer = obedient
+    trying.test(place, trying.candidate("x", kind="rule", text="Be kind."))
+    later = trials.plan(place.workspace, rule, TrialOptions())
+    assert later.k == 2
+    assert later.seconds is not None
+
+
+def test_a_gate_set_that_decided_too_often_is_named() -> None:
+    terms = Terms(25, 0, pairs=40)
+    made = plan_of(terms, one_call=True, rungs=1, seconds_per_call=2.0, jobs=2, decided=21)
+    assert "decided 21 candidates, more than 20" in made.said[-1]
+    assert made.seconds == 40.0
+    assert plan_of(terms, one_call=True, rungs=1, seconds_per_call=2.0, jobs=2, decided=20).said == ()
+
+
+def test_an_open_trial_goes_on_as_it_was_registered(tmp_path: Path, model: Model) -> None:
+    place = trying.make(tmp_path / "w", 40)
+    stopped(place, model)
+    with pytest.raises(UsageError, match="registered with metric passed, retries 0"):
+        trying.test(place, trying.candidate("caps", kind="rule", **RULE), metric="score", retries=2)
+    assert trying.test(place, trying.candidate("caps", kind="rule", **RULE)).verdict == "promote"
