@@ -47,20 +47,21 @@ def candidates(cases: Sequence[Case], base: Protocol, proposals: Sequence[Propos
 def fixer_bundle(
     cases: Sequence[Case], base: Protocol, proposals: Sequence[Proposal], judge: Judge
 ) -> Candidate | None:
-    """Fixers added one by one, the most promising first, each only where the replay with it is better than without.
+    """Fixers added one by one, the most promising first, each only where the replay with it is better than without;
+    then all that are left at once, for those that mend a task only together, less those that bring nothing.
 
     What was learned is judged here on the cases that it was learned from; its proposer has already held it against
     cases that it was not made from (``Proposal.gain``), and only what gained there is looked at.
     """
+    promising = sorted((one for one in proposals if one.gain > 0), key=lambda one: -one.gain)
     chosen: list[Proposal] = []
     best = Change((), (), 0.0, tuple(case.score for case in cases))
-    for proposal in sorted(proposals, key=lambda one: -one.gain):
-        if proposal.gain <= 0:
-            continue
-        together = sorted([*chosen, proposal], key=lambda one: _stage(one.remedy))
-        change = replayed(cases, [one.remedy for one in together], judge)
+    for proposal in promising:
+        together, change = _together(cases, [*chosen, proposal], judge)
         if _worth(change) > _worth(best):
             chosen, best = together, change
+    if len(chosen) < len(promising):
+        chosen, best = _with_the_rest(cases, chosen, best, promising, judge)
     if not chosen:
         return None
     return Candidate(
@@ -73,6 +74,25 @@ def fixer_bundle(
         gain=best.gain,
         exact=True,
     )
+
+
+def _together(cases: Sequence[Case], proposals: Sequence[Proposal], judge: Judge) -> tuple[list[Proposal], Change]:
+    ordered = sorted(proposals, key=lambda one: _stage(one.remedy))
+    return ordered, replayed(cases, [one.remedy for one in ordered], judge)
+
+
+def _with_the_rest(
+    cases: Sequence[Case], chosen: list[Proposal], best: Change, promising: Sequence[Proposal], judge: Judge
+) -> tuple[list[Proposal], Change]:
+    """All of them, where that is better; then less each one, the least promising first, that is not missed."""
+    every, change = _together(cases, promising, judge)
+    if _worth(change) <= _worth(best):
+        return chosen, best
+    for proposal in reversed(promising):
+        fewer, without = _together(cases, [one for one in every if one is not proposal], judge)
+        if _worth(without) >= _worth(change):
+            every, change = fewer, without
+    return every, change
 
 
 def _stage(remedy: Remedy) -> int:

@@ -30,6 +30,7 @@ BUILT_IN: dict[str, str] = {
     "sql.columns": "metaagent.remedies.sql_columns:fix",
     "sql.dialect": "metaagent.remedies.sql_dialect:fix",
     "sql.joins": "metaagent.remedies.sql_joins:fix",
+    "sql.stated": "metaagent.remedies.sql_stated:fix",
     "sql.statement": "metaagent.remedies.sql_statement:fix",
     "sql.views": "metaagent.remedies.sql_views:fix",
     "text.fence": "metaagent.remedies.text_fence:fix",
@@ -46,8 +47,9 @@ SHIPPED: dict[str, str] = {
     "json.repair": "text that is nearly JSON, read as it was meant",
     "sql.statement": "the one SELECT of a reply, without fences, prose and further statements",
     "sql.dialect": "functions and forms of other databases, said in SQLite",
-    "sql.joins": "a column that its table has not, from the table that has it, joined along the foreign keys",
     "sql.columns": "the names and the order of columns that the question's own text asks for",
+    "sql.joins": "a column that its table has not, from the table that has it, joined along the foreign keys",
+    "sql.stated": "decimals and forms of dates that the question states",
     "python.trailing": "prose around the code, prints, asserts and tests after the function go",
     "python.indentation": "code whose indentation alone is broken gets one that parses",
     "python.name": "the function gets the name that the task's text states",
@@ -55,6 +57,19 @@ SHIPPED: dict[str, str] = {
 }
 """Those of ``BUILT_IN`` that work without settings, each with what it does in one line, in the order in which they are
 applied: learned fixers follow, and find the reply in its form."""
+
+
+STAGES: dict[str, int] = {
+    "text.fence": 0,
+    "sql.statement": 0,
+    "sql.dialect": 1,
+    "sql.columns": 2,
+    "sql.joins": 3,
+    "sql.stated": 4,
+    "sql.views": 90,
+}
+"""What must come before what, whatever order they were found in; those without a place are applied in between."""
+_LATE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +96,17 @@ def find_fixer(name: str) -> Fixer:
     raise NotFoundError(f"no fixer is named {name!r}", mend="metaagent protocol show")
 
 
+def in_order(remedies: Iterable[Remedy]) -> list[Remedy]:
+    """As fixers are applied: those that take the artifact out of a reply first, what was learned last; else as given.
+    ``rank`` in the settings orders learned ones of one name."""
+    return sorted(remedies, key=lambda one: (STAGES.get(one.name, _LATE), one.settings.get("rank", 0)))
+
+
 def fix(remedies: Iterable[Remedy], reply: str, brief: Brief) -> list[Fixed]:
     """Every change that the fixers among ``remedies`` make to the reply, in order; the last text is the artifact."""
     made: list[Fixed] = []
     text = reply
-    for remedy in remedies:
+    for remedy in in_order(remedies):
         if remedy.kind != "fixer" or not fires(remedy.settings, brief):
             continue
         try:

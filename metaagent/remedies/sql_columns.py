@@ -43,9 +43,8 @@ def fix(reply: str, brief: Brief, settings: Mapping[str, Any]) -> str | None:
     schema = schema_of(brief, settings)
     _spread_star(tree, names, schema)
     order = _matched(tree, names, schema)
-    if order is None:
-        return None
-    _rename(tree, order, names)
+    if order is not None:
+        _rename(tree, order, names)
     after = render(tree)
     return after if after != before else None
 

@@ -1,9 +1,10 @@
 """``sql.dialect``: what other databases have and SQLite has not, said as SQLite says it.
 
 Parts and formats of dates (YEAR(x), EXTRACT, DATE_TRUNC, DATE_FORMAT, TO_CHAR), intervals and differences of dates,
-today and now, CONCAT, ILIKE, LEFT and RIGHT, TOP n, casts with ``::``, MySQL's backquotes. And two slips that SQLite
-takes without a word: a date's part compared with a number (``strftime('%Y', x) = 2024`` is never true), and a quotient
-of whole numbers that is to be rounded to decimals. It abstains where nothing of these stands in the statement.
+today and now, CONCAT, ILIKE, LEFT and RIGHT, TOP n, casts with ``::``, MySQL's backquotes. And slips that SQLite takes
+without a word: a date's part compared with a number (``strftime('%Y', x) = 2024`` is never true), a date less a date,
+and a quotient of whole numbers that is to be rounded to decimals. It abstains where nothing of these stands in the
+statement.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from metaagent.records import Brief
 from metaagent.remedies import sql_dates as dates
+from metaagent.remedies.sql_schema import Schema, schema_of
+from metaagent.remedies.sql_scope import table_of
 from metaagent.remedies.sql_tree import is_sql, parse, render
 
 if TYPE_CHECKING:
@@ -24,7 +27,7 @@ _NAMES: Final = {"MONTHNAME": ("January February March April May June July Augus
 _WIDTHS: Final = {"%Y": 4, "%m": 2, "%d": 2, "%H": 2, "%M": 2, "%S": 2, "%W": 2, "%j": 3, "%w": 1}
 
 
-def fix(reply: str, brief: Brief, settings: Mapping[str, Any]) -> str | None:  # noqa: ARG001
+def fix(reply: str, brief: Brief, settings: Mapping[str, Any]) -> str | None:
     if not is_sql(brief):
         return None
     tree = parse(reply)
@@ -32,6 +35,9 @@ def fix(reply: str, brief: Brief, settings: Mapping[str, Any]) -> str | None:  #
         return None
     before = render(tree)
     changed = in_sqlite(tree)
+    schema = schema_of(brief, settings)
+    _days_between(changed, schema)
+    _unknown_last(changed, schema)
     after = render(changed)
     return after if after != before or _foreign(reply) else None
 
@@ -69,6 +75,40 @@ def in_sqlite(tree: exp.Query) -> exp.Query:
     tree = _each(tree, _unwrapped)
     tree = _each(tree, _translated)
     return _each(_each(tree, _comparable), _exact)
+
+
+def _days_between(tree: exp.Query, schema: Schema) -> None:
+    """A date less a date is a number of days elsewhere; SQLite subtracts their years."""
+    from sqlglot import exp
+
+    for node in list(tree.find_all(exp.Sub)):
+        sides = (node.this, node.expression)
+        if all(isinstance(side, exp.Column) and _is_date(side, schema) for side in sides):
+            days = [exp.Anonymous(this="JULIANDAY", expressions=[side.copy()]) for side in sides]
+            node.replace(exp.Paren(this=exp.Sub(this=days[0], expression=days[1])))
+
+
+def _unknown_last(tree: exp.Query, schema: Schema) -> None:
+    """The first rows in rising order of a column that may be NULL: elsewhere NULLs stand last, here first."""
+    from sqlglot import exp
+
+    order = tree.args.get("order")
+    if order is None or tree.args.get("limit") is None:
+        return
+    for term in order.expressions:
+        column = term.this
+        if not isinstance(column, exp.Column) or term.args.get("desc"):
+            continue
+        table = table_of(column, schema)
+        found = schema.tables[table].column(column.name.lower()) if table else None
+        if found is not None and found.nullable:
+            term.set("nulls_first", False)
+
+
+def _is_date(column: exp.Column, schema: Schema) -> bool:
+    table = table_of(column, schema)
+    found = schema.tables[table].column(column.name.lower()) if table else None
+    return found is not None and found.type.startswith(("TEXT", "DATE", "TIME", "VARCHAR"))
 
 
 def _each(tree: exp.Query, change: Callable[[exp.Expr], exp.Expr | None]) -> exp.Query:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _NEAR: Final = 0.75
 _MAX_ROUNDS: Final = 12
 _FAR: Final = 6.0
+_PARTS: Final = {"year": "%Y", "month": "%Y-%m", "week": "%Y-%W", "day": "%Y-%m-%d", "hour": "%H", "date": "%Y-%m-%d"}
+_DATE_ENDINGS: Final = ("_on", "_at", "date", "_day", "time", "since", "_until")
 _LABELS: Final = ("name", "title", "label", "full_name", "description", "code")
 
 
@@ -41,6 +43,7 @@ def mended(tree: exp.Query, schema: Schema) -> bool:
     """Whether anything was changed; the tree is the caller's."""
     changed = _tables(tree, schema)
     for select in selects(tree):
+        changed = counted(select, schema) or changed
         for _ in range(_MAX_ROUNDS):
             if not _mend_one(select, schema):
                 break
@@ -70,12 +73,35 @@ def _tables(tree: exp.Query, schema: Schema) -> bool:
     return changed
 
 
+def counted(select: exp.Select, schema: Schema) -> bool:
+    """``COUNT(*) AS orders`` where no orders are read counts something else: the table is joined."""
+    from sqlglot import exp
+
+    own = sources(select, schema)
+    start = next((one for one in own.values() if one.table), None)
+    for output in select.expressions:
+        name = output.alias.lower() if isinstance(output, exp.Alias) else ""
+        plain = isinstance(output.unalias(), exp.Count) and isinstance(output.unalias().this, exp.Star)
+        if not plain or name not in schema.tables or start is None or start.table is None:
+            continue
+        way = schema.path(start.table, name) if all(one.table != name for one in own.values()) else None
+        if way and cost(way) < _FAR and not any(one.table is None for one in own.values()):
+            _join(select, start.alias, way, own, schema)
+            return True
+    return False
+
+
 def _mend_one(select: exp.Select, schema: Schema) -> bool:
     own = sources(select, schema)
     outer = outer_sources(select, schema)
     names = given_names(select)
     for column in list(own_columns(select)):
         name, qualifier = column.name.lower(), column.table.lower()
+        if column.text("db").lower() in own:  # ``o.lines.quantity``: the alias, and then a piece of the table's name
+            qualifier = column.text("db").lower()
+            column.set("db", None)
+            _qualify(column, qualifier)
+            return True
         if qualifier:
             source = own.get(qualifier) or outer.get(qualifier)
             if source is None:
@@ -117,6 +143,8 @@ def _foreign(select: exp.Select, column: exp.Column, source: Source, own: Mappin
         return False
     owner = _owner(source.table, name, own, schema)
     if owner is None:
+        if _date_part(select, column, source, schema):
+            return True
         if (parent := _named_parent(source.table, name, schema)) is None:
             return _renamed(column, source, own, schema)
         owner, label = parent
@@ -128,6 +156,25 @@ def _foreign(select: exp.Select, column: exp.Column, source: Source, own: Mappin
             return False
         present = _join(select, source.alias, way, own, schema)
     _qualify(column, present)
+    return True
+
+
+def _date_part(select: exp.Select, column: exp.Column, source: Source, schema: Schema) -> bool:
+    """``month`` where no such column is: that part of the one date that the statement is about."""
+    from sqlglot import exp
+
+    code = _PARTS.get(column.name.lower())
+    if code is None or source.table is None:
+        return False
+    dates = [name for name in schema.tables[source.table].names if name.endswith(_DATE_ENDINGS)]
+    named = {one.name.lower() for one in own_columns(select)} & set(dates)
+    meant = sorted(named) if len(named) == 1 else dates
+    if len(meant) != 1:
+        return False
+    date = exp.column(meant[0], table=column.table or None)
+    made = exp.Anonymous(this="STRFTIME", expressions=[exp.Literal.string(code), date])
+    plain_output = column.parent is select and column.arg_key == "expressions"
+    column.replace(exp.alias_(made, column.name) if plain_output else made)
     return True
 
 

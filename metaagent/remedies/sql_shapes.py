@@ -39,6 +39,30 @@ def dated(tree: exp.Query, name: str, template: str) -> bool:
     return False
 
 
+def measured(tree: exp.Query, schema: Schema, name: str, table: str, template: str) -> bool:
+    """The output ``name`` is what the house means by it: an aggregate over the columns of ``table``, where the
+    statement reads that table and gives the output as another aggregate."""
+    from sqlglot import exp
+
+    if not isinstance(tree, exp.Select):
+        return False
+    alias = next((one.alias for one in sources(tree, schema).values() if one.table == table), None)
+    for output in tree.expressions:
+        inner = output.unalias()
+        if alias is None or output.alias_or_name.lower() != name or inner.find(exp.AggFunc) is None:
+            continue
+        made = parse_expression(template)
+        for column in made.find_all(exp.Column):
+            if column.table.lower() == table:
+                column.set("table", exp.to_identifier(alias))
+        if made == inner:
+            return False
+        _replace_in_clauses(tree, inner, made)
+        output.replace(exp.alias_(made, exp.to_identifier(output.alias_or_name)))
+        return True
+    return False
+
+
 def _replace_in_clauses(tree: exp.Select, old: exp.Expr, new: exp.Expr) -> None:
     for part in ("group", "order", "having"):
         clause = tree.args.get(part)

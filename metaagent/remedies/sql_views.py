@@ -6,6 +6,7 @@ step is a mapping:
     do: keep      table, where              rows that count, in the table and in all that belongs to its rows
     do: value     table, column, is         what a column stands for; {} is the column as it was
     do: scale     columns, by, digits       amounts in a small unit: divided and rounded where they come out
+    do: measure   name, table, is           the output of that name is this aggregate over the table
     do: date      name, is                  the output of that name is a date written so; {} is its column
     do: shift     column, by, codes         the house's clock, where times are cut to these parts
     do: ties      by, descending            what orders rows that are equal
@@ -19,7 +20,7 @@ cannot read the statement.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 
 Step = Mapping[str, Any]
 
+RANKS: Final = {"measure": 0, "keep": 1, "value": 2, "date": 3, "shift": 4, "scale": 5, "ties": 6, "key": 7}
+"""What must be done before what: a measure names the columns that values change."""
+
 
 def fix(reply: str, brief: Brief, settings: Mapping[str, Any]) -> str | None:
     if not is_sql(brief):
@@ -43,10 +47,14 @@ def fix(reply: str, brief: Brief, settings: Mapping[str, Any]) -> str | None:
     schema = schema_of(brief, settings)
     words = own_words(brief)
     text = reply
-    for step in settings.get("steps", ()):
+    for step in ranked(settings.get("steps", ())):
         made = stepped(text, step, schema, words)
         text = made if made is not None else text
     return text if text != reply else None
+
+
+def ranked(steps: Iterable[Step]) -> list[Step]:
+    return sorted(steps, key=lambda step: RANKS.get(step["do"], len(RANKS)))
 
 
 def stepped(text: str, step: Step, schema: Schema, words: str) -> str | None:
@@ -124,6 +132,10 @@ def _scale(tree: exp.Query, step: Step, schema: Schema, words: str) -> bool:
     return scaled(tree, schema, Scale(columns, step["by"], step.get("digits")), words)
 
 
+def _measure(tree: exp.Query, step: Step, schema: Schema, words: str) -> bool:  # noqa: ARG001
+    return shapes.measured(tree, schema, step["name"], step["table"], step["is"])
+
+
 def _date(tree: exp.Query, step: Step, schema: Schema, words: str) -> bool:  # noqa: ARG001
     return shapes.dated(tree, step["name"], step["is"])
 
@@ -142,6 +154,7 @@ def _key(tree: exp.Query, step: Step, schema: Schema, words: str) -> bool:  # no
 
 _SHADOWS: Final = frozenset({"keep", "value"})
 _REWRITES: Final[Mapping[str, Callable[[Any, Step, Schema, str], bool]]] = {
+    "measure": _measure,
     "scale": _scale,
     "date": _date,
     "shift": _shift,
@@ -164,6 +177,8 @@ def _sentence(step: Step) -> str:
     if kind == "scale":
         digits = "" if step.get("digits") is None else f", rounded to {step['digits']} decimals"
         return f"{', '.join(step['columns'])}: divided by {step['by']:g}{digits} where they come out"
+    if kind == "measure":
+        return f"the output {step['name']} is {step['is']}, where {step['table']} are read"
     if kind == "date":
         return f"the output {step['name']} is written {step['is'].replace('{}', 'its date')}"
     if kind == "shift":

@@ -166,6 +166,14 @@ def prepare(options: Options) -> Prepared:
     return _Query(path, _table(expected, number(options.get("tolerance", TOLERANCE), "tolerance")), seconds)
 
 
+def expected_table(options: Options) -> Table:
+    """The table that a check with these options compares with. Raises OptionsError where they hold none."""
+    expected = options.get("expected")
+    if not isinstance(expected, Mapping) or "rows" not in expected:
+        raise OptionsError("must be like {columns: [town], rows: [[Rome]], ordered: false}", "expected")
+    return _table(expected, number(options.get("tolerance", TOLERANCE), "tolerance"))
+
+
 def _table(expected: Mapping[str, Any], tolerance: float) -> Table:
     columns, rows = expected.get("columns"), expected["rows"]
     named = isinstance(columns, list) and bool(columns) and all(isinstance(name, str) for name in columns)

@@ -15,6 +15,7 @@ BUILT_IN: dict[str, str] = {
     "shipped": "metaagent.learning.proposers.shipped:Shipped",
     "json.fields": "metaagent.learning.synthesis.json_fields:JsonFieldsProposer",
     "python": "metaagent.learning.proposers.python:PythonRewrites",
+    "sql": "metaagent.learning.proposers.sql:SqlViews",
     "options": "metaagent.learning.proposers.options:RaisedLimits",
     "checks": "metaagent.learning.proposers.checks:PublicChecks",
     "ladder": "metaagent.learning.proposers.strategies:Ladder",
