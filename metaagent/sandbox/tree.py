@@ -16,7 +16,9 @@ from time import monotonic, sleep
 from typing import Final
 
 _GONE = (OSError, ValueError)
-_PATIENCE: Final = 5.0
+_PATIENCE: Final = 120.0
+"""Seconds. Every round forbids and kills all that is there, so that rounds are few; but on a machine where dozens of
+processes want each core a round takes long, and what is left behind forks for ever. Five seconds were too short."""
 
 
 def descendants(root: int) -> list[int]:
