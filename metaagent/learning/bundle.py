@@ -51,17 +51,21 @@ def fixer_bundle(
     then all that are left at once, for those that mend a task only together, less those that bring nothing.
 
     What was learned is judged here on the cases that it was learned from; its proposer has already held it against
-    cases that it was not made from (``Proposal.gain``), and only what gained there is looked at.
+    cases that it was not made from (``Proposal.gain``), and only what gained there is looked at. A learned fixer is
+    made from the model's own replies, and replaces those of its name that are in force.
     """
+    names = {one.remedy.name for one in proposals} - set(SHIPPED)
+    base = replace(base, remedies=tuple(one for one in base.remedies if one.kind != "fixer" or one.name not in names))
+    kept = [remedy for remedy in base.remedies if remedy.kind == "fixer"]
     promising = sorted((one for one in proposals if one.gain > 0), key=lambda one: -one.gain)
     chosen: list[Proposal] = []
     best = Change((), (), 0.0, tuple(case.score for case in cases))
     for proposal in promising:
-        together, change = _together(cases, [*chosen, proposal], judge)
+        together, change = _together(cases, kept, [*chosen, proposal], judge)
         if _worth(change) > _worth(best):
             chosen, best = together, change
     if len(chosen) < len(promising):
-        chosen, best = _with_the_rest(cases, chosen, best, promising, judge)
+        chosen, best = _with_the_rest(cases, kept, chosen, best, promising, judge)
     if not chosen:
         return None
     return Candidate(
@@ -76,20 +80,27 @@ def fixer_bundle(
     )
 
 
-def _together(cases: Sequence[Case], proposals: Sequence[Proposal], judge: Judge) -> tuple[list[Proposal], Change]:
+def _together(
+    cases: Sequence[Case], kept: Sequence[Remedy], proposals: Sequence[Proposal], judge: Judge
+) -> tuple[list[Proposal], Change]:
     ordered = sorted(proposals, key=lambda one: _stage(one.remedy))
-    return ordered, replayed(cases, [one.remedy for one in ordered], judge)
+    return ordered, replayed(cases, [*kept, *(one.remedy for one in ordered)], judge, afresh=True)
 
 
 def _with_the_rest(
-    cases: Sequence[Case], chosen: list[Proposal], best: Change, promising: Sequence[Proposal], judge: Judge
+    cases: Sequence[Case],
+    kept: Sequence[Remedy],
+    chosen: list[Proposal],
+    best: Change,
+    promising: Sequence[Proposal],
+    judge: Judge,
 ) -> tuple[list[Proposal], Change]:
     """All of them, where that is better; then less each one, the least promising first, that is not missed."""
-    every, change = _together(cases, promising, judge)
+    every, change = _together(cases, kept, promising, judge)
     if _worth(change) <= _worth(best):
         return chosen, best
     for proposal in reversed(promising):
-        fewer, without = _together(cases, [one for one in every if one is not proposal], judge)
+        fewer, without = _together(cases, kept, [one for one in every if one is not proposal], judge)
         if _worth(without) >= _worth(change):
             every, change = fewer, without
     return every, change

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from metaagent.learning.proposals import Case, Judge
 from metaagent.records import Outcome, Remedy
+from metaagent.remedies.delivery import artifact_of
 from metaagent.remedies.fixers import fix
 from metaagent.tasks.brief import brief
 
@@ -22,9 +23,10 @@ class Change:
     scores: tuple[float, ...]
 
 
-def replayed(cases: Sequence[Case], fixers: Sequence[Remedy], judge: Judge) -> Change:
-    """The artifacts as they were judged, with ``fixers`` applied on top."""
-    texts = [_after(case, fixers) for case in cases]
+def replayed(cases: Sequence[Case], fixers: Sequence[Remedy], judge: Judge, *, afresh: bool = False) -> Change:
+    """What ``fixers`` make of the artifacts as they were judged; ``afresh``: of the replies, without what the fixers in
+    force made of them."""
+    texts = [_after(case, fixers, afresh) for case in cases]
     changed = [index for index, (case, text) in enumerate(zip(cases, texts, strict=True)) if text != case.artifact]
     judged = dict(zip(changed, judge([(cases[index].task, texts[index]) for index in changed]), strict=True))
     mended, harmed, scores = [], [], []
@@ -44,6 +46,7 @@ def replayed(cases: Sequence[Case], fixers: Sequence[Remedy], judge: Judge) -> C
     return Change(tuple(mended), tuple(harmed), gain, tuple(scores))
 
 
-def _after(case: Case, fixers: Sequence[Remedy]) -> str:
-    made = fix(fixers, case.artifact, brief(case.task))
-    return made[-1].text if made else case.artifact
+def _after(case: Case, fixers: Sequence[Remedy], afresh: bool) -> str:
+    text = artifact_of(case.reply, case.task.artifact.format) if afresh else case.artifact
+    made = fix(fixers, text, brief(case.task))
+    return made[-1].text if made else text

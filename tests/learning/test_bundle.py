@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -98,6 +99,14 @@ def test_what_is_in_force_is_kept_and_not_proposed_again() -> None:
     assert found.remedies == (exemplar, UPPER)
     fence = Remedy("fixer", "text.fence")
     assert without_learned((exemplar, UPPER, fence)) == (exemplar, fence)
+
+
+def test_a_learned_fixer_replaces_the_one_of_its_name_that_is_in_force() -> None:
+    once = Protocol(1, "d", "m", (CENTS,), "h")
+    fixed = [replace(case, artifact=cents(case.reply, None, {}) or "") for case in CASES]  # type: ignore[arg-type]
+    better = Remedy("fixer", "test.cents", {"by": 100, "again": True})
+    [found] = candidates(fixed, once, [Proposal(better, "totals", gain=0.4), Proposal(UPPER, "n", gain=0.5)], rejudge)
+    assert found.remedies == (UPPER, better) or found.remedies == (better, UPPER)
 
 
 class Broken:
