@@ -28,13 +28,17 @@ from metaagent.orchestrator.evaluate import Measurement, MeasureOptions, measure
 from metaagent.orchestrator.events import Observer
 from metaagent.orchestrator.replay import replayer
 from metaagent.orchestrator.trials import TrialOptions, TrialResult, all_tasks
+from metaagent.orchestrator.trials import plan as plan_trial
 from metaagent.orchestrator.trials import test as try_candidate
 from metaagent.records import Protocol, Task
+from metaagent.remedies.cap import added_tokens
 from metaagent.workspace import Workspace
 
 FEWEST_CASES = 8
 """Fewer mine tasks teach nothing that would hold elsewhere."""
 MOST_ROUNDS = 3
+USUAL_PROMPT = 600
+"""Tokens of a prompt and its reply, roughly: what a protocol adds is compared with that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,16 +259,43 @@ class _Loop:
         if reason:
             self.said.append(f"stopped: {reason}")
             return False
+        if not candidate.exact and not self._affordable(candidate, len(self.subject.tasks), "screening it on mine"):
+            return False
         kept = candidate if candidate.exact else self._screened(candidate)
         if kept is None:
             return False
         protocol = self._stored(kept)
         options = TrialOptions(metric=self.options.metric, jobs=self.options.jobs, note=kept.why)
+        wanted = plan_trial(self.workspace, protocol, options)
+        if not self._affordable(kept, wanted.calls, "its trial"):
+            return False
         result = try_candidate(self.workspace, protocol, options, self.watch, self.notice)
         self.purse.calls += result.calls
         if not result.before:
             self.results.append(result)
         return result.activation is not None and not result.before
+
+    def _affordable(self, candidate: Candidate, calls: int, what: str) -> bool:
+        """Whether about so many calls fit into what is left of the budget; where not, that is said. Long prompts take
+        their time: what a protocol adds is read anew for each task."""
+        with self.workspace.open_ledger() as ledger:
+            pace = trials.seconds_per_call(ledger, self.subject.model)
+        budget = self.purse.budget
+        if budget.calls is not None and calls > budget.calls - self.purse.calls:
+            self.said.append(f"{'+'.join(candidate.kinds)}: {what} takes about {calls} calls, more than are left")
+            return False
+        if budget.seconds is None or pace is None:
+            return True
+        longer = 1 + added_tokens(Protocol(remedies=candidate.remedies)) / USUAL_PROMPT
+        jobs = self.options.jobs or self.workspace.config.run.jobs or self.workspace.config.embedded.slots
+        seconds, left = calls * pace * longer / jobs, budget.seconds - (time.monotonic() - self.purse.started)
+        if seconds <= left:
+            return True
+        kinds, needs, rest = "+".join(candidate.kinds), seconds / 60, max(0.0, left) / 60
+        self.said.append(
+            f"{kinds}: {what} takes about {needs:.0f} minutes, {rest:.0f} are left; next time, or --budget"
+        )
+        return False
 
     def _stored(self, candidate: Candidate) -> Protocol:
         with self.workspace.open_ledger() as ledger:
