@@ -150,7 +150,8 @@ class Task:
 @dataclass(frozen=True, slots=True)
 class Brief:
     """All of a task that a prompt may be rendered from. It has no field for key checks or the reference, so a prompt
-    cannot hold the answer that it is judged by."""
+    cannot hold the answer that it is judged by. ``group`` is a hash of the content group, which keeps near-duplicates
+    apart; it is compared, never shown."""
 
     task_id: str
     title: str

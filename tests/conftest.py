@@ -33,9 +33,12 @@ _DISPLAY = ("NO_COLOR", "CLICOLOR_FORCE", "FORCE_COLOR", "COLUMNS", "VISUAL", "E
 hypothesis.settings.register_profile("metaagent", deadline=None)
 hypothesis.settings.load_profile("metaagent")
 
+# A shell's background job ignores Ctrl-C, and one under nohup a closed terminal; so would every program that a test
+# starts and interrupts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # A shell's background job ignores Ctrl-C, and so would every program that a test starts and interrupts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 from metaagent.records import Brief, Task
 
 
@@ -14,5 +16,5 @@ def brief(task: Task) -> Brief:
         domain=task.domain,
         inputs=task.inputs,
         artifact=task.artifact,
-        group=task.group or "",
+        group=sha256(task.group.encode()).hexdigest()[:16] if task.group else "",
     )

@@ -202,7 +202,7 @@ def test_a_full_disk_is_a_storage_error_and_what_was_acknowledged_stays(path: Pa
 def test_a_file_that_may_not_grow_is_a_storage_error(path: Path) -> None:
     def limit() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, 1_500_000))
 
     code = f"""
 from pathlib import Path

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from metaagent.learning.proposals import Bench, Case, Proposal
 from metaagent.records import Remedy
 from metaagent.remedies.exemplars import CAP, CHARACTERS_PER_TOKEN
+from metaagent.tasks.brief import brief
 
 FEWEST = 4
 COUNTS = (4,)
@@ -46,7 +47,7 @@ def _entry(case: Case) -> dict[str, object] | None:
     task = case.task
     return {
         "task": task.id,
-        "group": task.group or "",
+        "group": brief(task).group,
         "goal": task.goal,
         "inputs": dict(task.inputs),
         "artifact": artifact,
