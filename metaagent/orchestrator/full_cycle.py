@@ -90,10 +90,10 @@ def measure_sealed(workspace: Workspace, options: CycleOptions, observe: Observe
     made: list[Measurement] = []
     with workspace.open_ledger() as ledger:
         for tasks, active in _sealed(workspace, ledger, options):
-            for protocol in dict.fromkeys((protocols.empty().hash, active.hash)):
-                chosen = protocols.load(ledger, protocol)
-                args = MeasureOptions(jobs=options.jobs, args=("full-cycle", protocol, "sealed"))
-                made.append(measure_all(workspace, ledger, tasks, chosen, observe, args))
+            versions = {protocol.hash: protocol for protocol in (protocols.empty(), active)}
+            for digest, protocol in versions.items():
+                args = MeasureOptions(jobs=options.jobs, args=("full-cycle", digest, "sealed"))
+                made.append(measure_all(workspace, ledger, tasks, protocol, observe, args))
     return made
 
 

@@ -1,0 +1,93 @@
+"""The whole loop on a scripted model: what is learnable is found, proven and promoted; what is not promotes nothing."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Ran
+from tests.orchestrator.place import BACKEND, SET, Place, make_place
+
+Cli = Callable[..., Ran]
+FIRST = ("Amber", "Birk", "Cedric", "Dora", "Emil", "Freya", "Gustav", "Hedda", "Ines", "Jonas")
+LAST = ("Larsen", "Moreau", "Novak", "Okoro", "Petit", "Quist", "Rossi", "Silva", "Tanaka", "Urban", "Vogel", "Weber")
+COUNT = 60
+
+
+@pytest.fixture
+def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[str, int], tuple[str, int]]], Place]:
+    """``expected`` turns what the text says, and the model repeats, into what the house wants."""
+    monkeypatch.setenv("METAAGENT_BACKEND", BACKEND)
+
+    def made(expected: Callable[[str, int], tuple[str, int]]) -> Place:
+        place = make_place(tmp_path / "place", config="learning: {salt: a test}\n")
+        rows, rules = [], []
+        for number in range(COUNT):
+            name, total = f"{FIRST[number % 10]} {LAST[(7 * number) % 12]}", 11 + 3 * number
+            text = f"Record {number:02} of {name}: {total} in all."
+            wanted = expected(name, total)
+            rows.append({"id": f"REC-{number:03}", "text": text, "name": wanted[0], "total": wanted[1]})
+            rules.append({"contains": text, "json": {"name": name, "total": total}})
+        (place.root / "tasks" / "records.yaml").write_text(SET, encoding="utf-8")
+        (place.root / "tasks" / "records.jsonl").write_text(_lines(rows), encoding="utf-8")
+        place.write_script(rules)
+        return place
+
+    return made
+
+
+def _lines(rows: Sequence[dict[str, Any]]) -> str:
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+def test_a_planted_convention_is_learned_proven_and_kept(make: Any, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = make(lambda name, total: (name.upper(), 100 * total))
+    monkeypatch.chdir(place.root)
+    ran = cli("full-cycle", "--json")
+    assert ran.status == 0, ran.err
+    [learned] = ran.json["learned"]
+    assert learned["promoted"] >= 1, (learned, ran.err)
+    first = learned["trials"][0]
+    assert (first["verdict"], first["k"], first["losses"]) == ("promote", 1, 0)
+    assert first["evidence"] >= first["threshold"]
+    [summary] = ran.json["summaries"]
+    before, after = summary["arms"][0], next(arm for arm in summary["arms"] if arm["name"] == summary["in_force"])
+    assert (before["name"], before["failed"]["k"], after["failed"]["k"]) == ("v0", before["n"], 0)
+    assert summary["compared"][0]["fewer_failed"]["value"] == 1.0
+
+    again = cli("learn", "--json")  # nothing is left to learn, and nothing is tried twice
+    assert again.status == 0 and again.json[0]["trials"] == [] and again.json[0]["failures"] == 0
+
+    page = place.root / "page.html"
+    assert cli("evaluate", "--html", page).status == 0 and "<svg" in page.read_text(encoding="utf-8")
+    exported = cli("protocol", "export", "--to", "agents-md").out
+    assert "name: " in exported and "total: " in exported
+
+    text = "\n".join(place.prompts())
+    assert "AMBER" not in text and "1100" not in text  # no prompt held what it was judged by
+
+
+def test_random_failures_promote_nothing(make: Any, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    chance = random.Random(7)
+    words = [f"{chance.choice('bdfgklmnprst')}{chance.choice('aeiou')}{number}" for number in range(3 * COUNT)]
+    chance.shuffle(words)
+    place = make(lambda _name, _total: (words.pop(), chance.randrange(10_000, 99_999)))
+    monkeypatch.chdir(place.root)
+    ran = cli("learn", "--budget", "400calls", "--json")
+    assert ran.status == 0, ran.err
+    [learned] = ran.json
+    assert learned["failures"] == learned["cases"] > 10
+    assert learned["promoted"] == 0
+    assert not any(trial["verdict"] == "promote" for trial in learned["trials"])
+
+
+def test_where_all_pass_there_is_nothing_to_learn(make: Any, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = make(lambda name, total: (name, total))
+    monkeypatch.chdir(place.root)
+    ran = cli("learn")
+    assert ran.status == 0 and "no failures on mine, nothing to learn" in ran.err
