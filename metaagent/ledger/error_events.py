@@ -10,6 +10,7 @@ from typing import Any
 
 from metaagent.ledger.database import Ledger, Row
 from metaagent.ledger.times import to_text
+from metaagent.records import ErrorEvent, ErrorKind
 
 _EVENTS = """
     SELECT e.id, e.time, e.attempt_id, e.step, e.task_id, a.domain, a.purpose, e.validator, e.public, e.kind,
@@ -94,3 +95,20 @@ def conditions(filters: EventFilters) -> tuple[str, list[Any]]:
     if filters.since is not None:
         add("e.time >= ?", to_text(filters.since))
     return ("WHERE " + " AND ".join(parts) if parts else ""), values
+
+
+def event_of(row: Row) -> ErrorEvent:
+    """The value that a row of ``error_events`` stands for."""
+    return ErrorEvent(
+        row["id"],
+        row["attempt_id"],
+        row["step"],
+        row["task_id"],
+        ErrorKind(row["kind"]),
+        row["message"],
+        row["validator"],
+        bool(row["public"]),
+        row["location"],
+        row["expected"],
+        row["got"],
+    )

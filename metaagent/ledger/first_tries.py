@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from metaagent.ledger.database import Ledger, Row
-from metaagent.records import ErrorEvent, ErrorKind, Outcome, Verdict
+from metaagent.ledger.error_events import event_of
+from metaagent.records import ErrorEvent, Outcome, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def first_tries(ledger: Ledger, protocol: str, model: str, task_ids: Iterable[st
             row["task_hash"],
             replies[row["id"]],
             tuple(_verdict(one) for one in verdicts.get(row["id"], ())),
-            tuple(_event(one) for one in events.get(row["id"], ())),
+            tuple(event_of(one) for one in events.get(row["id"], ())),
         )
         for row in sorted(latest, key=lambda row: (row["task_id"], row["id"]))
         if row["id"] in replies and row["id"] in judged
@@ -75,20 +76,4 @@ def _by_attempt(rows: Iterable[Row], judged: dict[str, int]) -> dict[str, list[R
 def _verdict(row: Row) -> Verdict:
     return Verdict(
         row["validator"], bool(row["public"]), Outcome(row["outcome"]), row["checked"], row["held"], (), row["seconds"]
-    )
-
-
-def _event(row: Row) -> ErrorEvent:
-    return ErrorEvent(
-        row["id"],
-        row["attempt_id"],
-        row["step"],
-        row["task_id"],
-        ErrorKind(row["kind"]),
-        row["message"],
-        row["validator"],
-        bool(row["public"]),
-        row["location"],
-        row["expected"],
-        row["got"],
     )

@@ -7,7 +7,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from metaagent.ledger.database import Ledger
-from metaagent.records import ErrorEvent, ErrorKind
+from metaagent.ledger.error_events import event_of
+from metaagent.records import ErrorEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +45,7 @@ def failed_attempts(ledger: Ledger, tasks: Collection[str] | None) -> list[Faile
     ids = json.dumps([row["id"] for row in rows])
     events: dict[str, list[ErrorEvent]] = {}
     for row in ledger.query(_EVENTS, (ids,)):
-        events.setdefault(row["attempt_id"], []).append(
-            ErrorEvent(
-                row["id"],
-                row["attempt_id"],
-                row["step"],
-                row["task_id"],
-                ErrorKind(row["kind"]),
-                row["message"],
-                row["validator"],
-                bool(row["public"]),
-                row["location"],
-                row["expected"],
-                row["got"],
-            )
-        )
+        events.setdefault(row["attempt_id"], []).append(event_of(row))
     steps: dict[str, list[tuple[str | None, bool, str | None, str | None]]] = {}
     for row in ledger.query(_STEPS, (ids,)):
         steps.setdefault(row["attempt_id"], []).append(
