@@ -35,7 +35,7 @@ def insights(ledger: Ledger, found: Sequence[Pattern], tasks: Collection[str] | 
     """In the order of the patterns; ``tasks``: those that may be looked at, the mine split. A failed attempt is looked
     at with the errors of the pattern alone, in the company of all that failed in its domain, model and protocol."""
     failed = failed_attempts(ledger, tasks)
-    signals = {one.attempt_id: _signals(one) for one in failed}
+    signals = {one.attempt_id: signals_of(one) for one in failed}
     places = {one.attempt_id: (one.domain, one.model, one.protocol) for one in failed}
     companies = _companies(signals, places)
     made = []
@@ -62,5 +62,6 @@ def _companies(signals: Mapping[str, Signals], places: Mapping[str, Place]) -> d
     return {place: company(inside) for place, inside in groups.items()}
 
 
-def _signals(one: FailedAttempt) -> Signals:
+def signals_of(one: FailedAttempt) -> Signals:
+    """A failed attempt as the rules look at it."""
     return Signals(one.attempt_id, one.task_id, one.events, one.reasons, one.finishes, one.truncated, one.reply)

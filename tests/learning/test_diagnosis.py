@@ -75,3 +75,13 @@ def test_a_pattern_takes_the_cause_of_most_of_its_attempts() -> None:
     assert commonest([form, form, beyond]).cause is Cause.PROMPT
     assert commonest([form, beyond]).cause is Cause.UNKNOWN
     assert commonest([]).cause is Cause.UNKNOWN
+
+
+def test_the_rates_are_those_of_planted_failures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One small half of the benchmark, in real runs: every planted cause is named."""
+    from tests.benchmarks.bench_diagnosis import FAULTS, half
+
+    monkeypatch.delenv("METAAGENT_BACKEND")  # each workspace names its own script
+    found, _ = half("second", 4, 7)
+    assert len(found) == 4 * len(FAULTS)
+    assert sum(cause is one.cause for _, cause, one in found) >= 0.8 * len(found)
