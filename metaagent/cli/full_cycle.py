@@ -79,6 +79,8 @@ def _row(cycle: Cycle, summaries: list[Any]) -> dict[str, Any]:
 
 
 def _close(state: State, cycle: Cycle) -> None:
+    for text in dict.fromkeys(text for one in cycle.learned for text in one.said):
+        state.notice(text)
     promoted = sum(one.promoted for one in cycle.learned)
     calls = cycle.run.calls + sum(one.calls for one in cycle.learned) + sum(one.calls for one in cycle.measured)
     tasks = f"{cycle.run.tasks} tasks: {cycle.run.passed} passed, {cycle.run.failed} failed"
