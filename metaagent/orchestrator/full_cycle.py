@@ -18,7 +18,7 @@ from metaagent.orchestrator.events import Observer, Summary
 from metaagent.orchestrator.learn import Learned, LearnOptions, learn
 from metaagent.orchestrator.session import run
 from metaagent.orchestrator.state import RunOptions
-from metaagent.orchestrator.trials import all_tasks
+from metaagent.orchestrator.trials import all_tasks, inside
 from metaagent.records import Protocol, Task
 from metaagent.workspace import Workspace
 
@@ -105,7 +105,6 @@ def _sealed(workspace: Workspace, ledger: Ledger, options: CycleOptions) -> list
     groups: dict[tuple[str, str], list[Task]] = {}
     for task in tasks:
         agent = crew.choose(replace(task, assignees=()))
-        wanted = options.domain is None or (task.domain or "").startswith(options.domain)
-        if agent is not None and wanted and found[task.id] is Split.SEALED:
+        if agent is not None and inside(task.domain, options.domain or "") and found[task.id] is Split.SEALED:
             groups.setdefault((task.domain or "", agent.model), []).append(task)
     return [(inside[: options.limit], protocols.active(ledger, *key)) for key, inside in groups.items()]

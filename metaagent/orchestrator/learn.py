@@ -27,7 +27,7 @@ from metaagent.orchestrator.crew import muster
 from metaagent.orchestrator.evaluate import Measurement, MeasureOptions, measure_all
 from metaagent.orchestrator.events import Observer
 from metaagent.orchestrator.replay import replayer
-from metaagent.orchestrator.trials import TrialOptions, TrialResult, all_tasks
+from metaagent.orchestrator.trials import TrialOptions, TrialResult, all_tasks, inside
 from metaagent.orchestrator.trials import plan as plan_trial
 from metaagent.orchestrator.trials import test as try_candidate
 from metaagent.records import Protocol, Task
@@ -88,14 +88,10 @@ def subjects(workspace: Workspace, ledger: Ledger, domain: str | None = None) ->
     groups: dict[tuple[str, str], list[Task]] = {}
     for task in tasks:
         agent = crew.choose(replace(task, assignees=()))
-        if agent is None or found[task.id] is not Split.MINE or not _below(task.domain or "", domain):
+        if agent is None or found[task.id] is not Split.MINE or not inside(task.domain, domain or ""):
             continue
         groups.setdefault((task.domain or "", agent.model), []).append(task)
     return [Subject(*key, tuple(inside)) for key, inside in groups.items()]
-
-
-def _below(domain: str, above: str | None) -> bool:
-    return not above or domain == above or domain.startswith(f"{above}.")
 
 
 def candidates_for(
