@@ -83,8 +83,7 @@ def fixer_bundle(
 def _together(
     cases: Sequence[Case], kept: Sequence[Remedy], proposals: Sequence[Proposal], judge: Judge
 ) -> tuple[list[Proposal], Change]:
-    ordered = sorted(proposals, key=lambda one: _stage(one.remedy))
-    return ordered, replayed(cases, [*kept, *(one.remedy for one in ordered)], judge, afresh=True)
+    return list(proposals), replayed(cases, [*kept, *(one.remedy for one in proposals)], judge, afresh=True)
 
 
 def _with_the_rest(
@@ -104,12 +103,6 @@ def _with_the_rest(
         if _worth(without) >= _worth(change):
             every, change = fewer, without
     return every, change
-
-
-def _stage(remedy: Remedy) -> int:
-    """Shipped fixers in their order, then what was learned, in the order in which it was chosen."""
-    names = list(SHIPPED)
-    return names.index(remedy.name) if remedy.name in SHIPPED else len(names)
 
 
 def _worth(change: Change) -> float:

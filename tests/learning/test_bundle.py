@@ -15,7 +15,7 @@ from metaagent.learning.proposals import Bench, Case, Proposal
 from metaagent.learning.propose import propose
 from metaagent.learning.replay import replayed
 from metaagent.records import Brief, Protocol, Remedy
-from metaagent.remedies.fixers import BUILT_IN
+from metaagent.remedies.fixers import BUILT_IN, find_fixer
 from tests.learning.values import BENCH, make_case, make_task, rejudge
 
 
@@ -33,6 +33,7 @@ def cents(text: str, _brief: Brief, settings: Any) -> str | None:
 
 @pytest.fixture(autouse=True)
 def fixers(monkeypatch: pytest.MonkeyPatch) -> None:
+    find_fixer.cache_clear()  # another test may have planted a fixer of that name
     monkeypatch.setitem(BUILT_IN, "test.upper", f"{__name__}:upper_name")
     monkeypatch.setitem(BUILT_IN, "test.cents", f"{__name__}:cents")
 

@@ -9,7 +9,7 @@ import pytest
 from metaagent.errors import MetaagentError, NotFoundError
 from metaagent.records import ArtifactForm, Brief, Protocol, Remedy, Rung
 from metaagent.remedies.apply import MOST_RULES, Applied, apply, same_call
-from metaagent.remedies.fixers import BUILT_IN, fix
+from metaagent.remedies.fixers import BUILT_IN, find_fixer, fix
 from metaagent.remedies.trigger import fires
 
 BRIEF = Brief(
@@ -35,6 +35,7 @@ def breaks(_text: str, _brief: Brief, _settings: Any) -> str | None:
 
 @pytest.fixture(autouse=True)
 def fixers(monkeypatch: pytest.MonkeyPatch) -> None:
+    find_fixer.cache_clear()  # another test may have planted a fixer of that name
     monkeypatch.setitem(BUILT_IN, "test.upper", f"{__name__}:upper")
     monkeypatch.setitem(BUILT_IN, "test.breaks", f"{__name__}:breaks")
 
