@@ -89,7 +89,7 @@ def test_where_no_sandbox_is_nothing_runs_and_the_tasks_go_back(make: Make, monk
     place = club(make)
     with pytest.raises(EnvironmentFailedError, match="no sandbox proves itself here"):
         place.run(jobs=1)
-    assert place.where("INBOX") == ["Q-1", "Q-2"]
+    assert sorted(place.where("INBOX")) == ["Q-1", "Q-2"]
     assert place.outcomes("Q-1") == ["interrupted"]
     place.nothing_left_behind()
 
@@ -112,8 +112,8 @@ def test_a_sandbox_that_stops_working_stops_the_run(make: Make, monkeypatch: pyt
     place = club(make, 5)
     summary = place.run(jobs=1)
     assert (summary.status, summary.passed, summary.stopped) == (5, 2, "the walls fell")
-    assert place.where("DONE") == ["Q-1", "Q-2"]
-    assert place.where("INBOX") == ["Q-3", "Q-4", "Q-5"]
+    assert sorted(place.where("DONE")) == ["Q-1", "Q-2"]
+    assert sorted(place.where("INBOX")) == ["Q-3", "Q-4", "Q-5"]
     place.nothing_left_behind()
 
 
