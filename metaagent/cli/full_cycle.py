@@ -22,7 +22,7 @@ def command(
     budget: Annotated[str | None, typer.Option(metavar="BUDGET", help="10m, 200calls or 50ktokens.")] = None,
     domain: Domain = None,
     retries: Annotated[int, typer.Option(min=0, max=10, help="In the run: further rungs after the first try.")] = 0,
-    metric: Metric = "score",
+    metric: Metric = "auto",
     jobs: Annotated[int | None, typer.Option(min=1, max=256, help="Model calls at once.")] = None,
     if_locked: Annotated[
         str, typer.Option(metavar="skip|wait|fail", help="What to do while another run is going on.")

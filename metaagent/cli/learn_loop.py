@@ -8,19 +8,36 @@ import typer
 
 from metaagent.cli.learn_propose import Domain
 from metaagent.cli.state import Column, State, Table, current
+from metaagent.errors import UsageError
 
 if TYPE_CHECKING:
     from metaagent.orchestrator.events import Observer
     from metaagent.orchestrator.learn import Learned
 
-Metric = Annotated[str, typer.Option(metavar="passed|score", help="What trials count: tasks passed, or scores.")]
+METRICS = ("auto", "passed", "score")
+
+
+def _known_metric(value: str) -> str:
+    if value not in METRICS:
+        raise UsageError(f"no metric {value!r}", mend=f"--metric {'|'.join(METRICS)}")
+    return value
+
+
+Metric = Annotated[
+    str,
+    typer.Option(
+        metavar="|".join(METRICS),
+        help="What trials count: tasks passed, or scores; auto: what mine speaks for.",
+        callback=_known_metric,
+    ),
+]
 
 
 def command(
     ctx: typer.Context,
     domain: Domain = None,
     budget: Annotated[str | None, typer.Option(metavar="BUDGET", help="10m, 200calls or 50ktokens.")] = None,
-    metric: Metric = "score",
+    metric: Metric = "auto",
     rounds: Annotated[int, typer.Option(min=1, max=20, help="At most so many promotions for a domain.")] = 3,
     jobs: Annotated[int | None, typer.Option(min=1, max=256, help="Model calls at once.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be proposed.")] = False,

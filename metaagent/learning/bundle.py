@@ -22,8 +22,9 @@ HARM = 3
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """``remedies`` is the whole protocol, what is in force included. ``exact``: mended, harmed and gain are from a
-    replay; else ``gain`` is what such a remedy brought elsewhere, a guess to order candidates by."""
+    """``remedies`` is the whole protocol, what is in force included. ``exact``: mended, harmed, gain and ``scores``
+    (each mine case's, in the order of the cases) are from a replay; else ``gain`` is what such a remedy brought
+    elsewhere, a guess to order candidates by."""
 
     remedies: tuple[Remedy, ...]
     kinds: tuple[str, ...]
@@ -33,6 +34,7 @@ class Candidate:
     harmed: tuple[str, ...]
     gain: float
     exact: bool
+    scores: tuple[float, ...] = ()
 
 
 def candidates(cases: Sequence[Case], base: Protocol, proposals: Sequence[Proposal], judge: Judge) -> list[Candidate]:
@@ -77,6 +79,7 @@ def fixer_bundle(
         harmed=best.harmed,
         gain=best.gain,
         exact=True,
+        scores=best.scores,
     )
 
 
@@ -122,14 +125,14 @@ def _others(base: Protocol, proposals: Sequence[Proposal]) -> list[Candidate]:
 
 
 def _in_force(base: Protocol, group: Sequence[Proposal]) -> bool:
-    """A remedy of that kind and name is in force already: the same again is no candidate."""
-    have = {(remedy.kind, remedy.name) for remedy in base.remedies}
-    return all((proposal.remedy.kind, proposal.remedy.name) in have for proposal in group)
+    """What takes the same place is in force already: the same again is no candidate."""
+    have = {_place(remedy) for remedy in base.remedies}
+    return all(_place(proposal.remedy) in have for proposal in group)
 
 
 def _candidate(base: Protocol, group: Sequence[Proposal]) -> Candidate:
-    new = {(proposal.remedy.kind, proposal.remedy.name) for proposal in group}
-    kept = tuple(remedy for remedy in base.remedies if (remedy.kind, remedy.name) not in new)
+    new = {_place(proposal.remedy) for proposal in group}
+    kept = tuple(remedy for remedy in base.remedies if _place(remedy) not in new)
     return Candidate(
         remedies=(*(proposal.remedy for proposal in group), *kept),
         kinds=tuple(dict.fromkeys(proposal.remedy.kind for proposal in group)),
@@ -140,6 +143,40 @@ def _candidate(base: Protocol, group: Sequence[Proposal]) -> Candidate:
         gain=max(proposal.gain for proposal in group),
         exact=False,
     )
+
+
+def screened(
+    candidate: Candidate, before: Sequence[Case], asked: Sequence[Case], bundle: Candidate | None
+) -> Candidate:
+    """A candidate with what it came to on mine: ``before`` are the cases under what is in force, ``asked`` those under
+    the candidate, ``bundle`` the fixers that were made from these (None: none help)."""
+    after = {case.task.id: (case.passed, case.score) for case in asked}
+    if bundle is not None:
+        for case, score in zip(asked, bundle.scores, strict=True):
+            passed = (case.passed or case.task.id in bundle.mended) and case.task.id not in bundle.harmed
+            after[case.task.id] = (passed, score)
+        candidate = replace(
+            candidate,
+            remedies=bundle.remedies,
+            kinds=(*candidate.kinds, "fixer"),
+            why=f"{candidate.why}; {bundle.why}",
+            readable=(*candidate.readable, *bundle.readable),
+        )
+    else:
+        candidate = replace(candidate, remedies=without_learned(candidate.remedies))
+    scores = tuple(after[case.task.id][1] for case in before)
+    return replace(
+        candidate,
+        mended=tuple(case.task.id for case in before if not case.passed and after[case.task.id][0]),
+        harmed=tuple(case.task.id for case in before if case.passed and not after[case.task.id][0]),
+        gain=(sum(scores) - sum(case.score for case in before)) / len(before),
+        scores=scores,
+    )
+
+
+def _place(remedy: Remedy) -> tuple[str, str]:
+    """What a remedy takes the place of: another of its kind and name; one way of choosing exemplars that of another."""
+    return (remedy.kind, "" if remedy.kind == "exemplar" else remedy.name)
 
 
 def without_learned(remedies: Sequence[Remedy]) -> tuple[Remedy, ...]:

@@ -48,6 +48,12 @@ def evidence_of(differences: Iterable[float]) -> float:
     return _mean(_wealth(differences))
 
 
+def stronger_metric(passed: Sequence[float], scores: Sequence[float]) -> str:
+    """The metric to register a trial with, from the differences seen on mine under either: the one whose evidence grew
+    more. Scores see partial progress; whole tasks that are mended count one each, and decide sooner."""
+    return "passed" if evidence_of(passed) >= evidence_of(scores) else "score"
+
+
 def futility(differences: Iterable[float], delta: float = DELTA) -> float:
     """F: evidence against a mean gain of ``delta`` or more. All pairs count, those without a difference too."""
     return _mean(_wealth(delta - value for value in differences))

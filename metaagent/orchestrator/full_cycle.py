@@ -15,7 +15,7 @@ from metaagent.orchestrator.budget import Budget
 from metaagent.orchestrator.crew import muster
 from metaagent.orchestrator.evaluate import Measurement, MeasureOptions, measure_all
 from metaagent.orchestrator.events import Observer, Summary
-from metaagent.orchestrator.learn import Learned, LearnOptions, learn
+from metaagent.orchestrator.learn import AUTO, Learned, LearnOptions, learn
 from metaagent.orchestrator.session import run
 from metaagent.orchestrator.state import RunOptions
 from metaagent.orchestrator.trials import all_tasks, inside
@@ -31,7 +31,7 @@ class CycleOptions:
     retries: int = 0
     domain: str | None = None
     budget: Budget = field(default_factory=Budget)
-    metric: str = "score"
+    metric: str = AUTO
     jobs: int | None = None
 
 

@@ -6,18 +6,19 @@ Learning itself knows no model: it is handed the cases of the ledger and a judge
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from metaagent.learning.bandit import Pull, arms, neighbours
-from metaagent.learning.bundle import Candidate, fixer_bundle, without_learned
+from metaagent.learning.bundle import Candidate, fixer_bundle, screened, without_learned
 from metaagent.learning.cases import collect, missing
 from metaagent.learning.divide import divide
+from metaagent.learning.gate import stronger_metric
 from metaagent.learning.proposals import Bench, Case, Proposal, Proposer
 from metaagent.learning.propose import ask, propose
 from metaagent.learning.proposers import proposers
 from metaagent.learning.replay import replayed
-from metaagent.learning.splits import Split
+from metaagent.learning.splits import Split, salted
 from metaagent.learning.trial import Progress
 from metaagent.ledger import proposals, protocols, trials
 from metaagent.ledger.database import Ledger
@@ -31,12 +32,15 @@ from metaagent.orchestrator.trials import TrialOptions, TrialResult, all_tasks, 
 from metaagent.orchestrator.trials import plan as plan_trial
 from metaagent.orchestrator.trials import test as try_candidate
 from metaagent.records import Protocol, Task
-from metaagent.remedies.cap import added_tokens
+from metaagent.remedies.cap import fresh_tokens
 from metaagent.workspace import Workspace
 
 FEWEST_CASES = 8
 """Fewer mine tasks teach nothing that would hold elsewhere."""
 MOST_ROUNDS = 3
+RACE = 12
+"""So many mine tasks are asked under each of several candidates of one kind before the best of them is screened."""
+AUTO = "auto"
 USUAL_PROMPT = 600
 """Tokens of a prompt and its reply, roughly: what a protocol adds is compared with that."""
 
@@ -52,11 +56,12 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class LearnOptions:
-    """``domain``: only this one and those below it; ``metric``: what trials count."""
+    """``domain``: only this one and those below it; ``metric``: what trials count, ``auto`` for the one by which a
+    candidate's evidence on mine is the stronger."""
 
     domain: str | None = None
     budget: Budget = field(default_factory=Budget)
-    metric: str = "score"
+    metric: str = AUTO
     jobs: int | None = None
     rounds: int = MOST_ROUNDS
 
@@ -247,7 +252,7 @@ class _Loop:
         self.proposed += len(found)
         if not found:
             self.said.append(f"{place}: nothing to learn here that helps; a larger model or a retry strategy may")
-        return any(self._tried(candidate) for candidate in found)
+        return any(self._tried(candidate) for candidate in self._raced(found))
 
     def _tried(self, candidate: Candidate) -> bool:
         """Whether the candidate was promoted."""
@@ -261,7 +266,7 @@ class _Loop:
         if kept is None:
             return False
         protocol = self._stored(kept)
-        options = TrialOptions(metric=self.options.metric, jobs=self.options.jobs, note=kept.why)
+        options = TrialOptions(metric=self._metric(kept, protocol), jobs=self.options.jobs, note=kept.why)
         wanted = plan_trial(self.workspace, protocol, options)
         if not self._affordable(kept, wanted.calls, "its trial"):
             return False
@@ -270,6 +275,19 @@ class _Loop:
         if not result.before:
             self.results.append(result)
         return result.activation is not None and not result.before
+
+    def _metric(self, candidate: Candidate, protocol: Protocol) -> str:
+        """What the trial counts: as asked; else as its open trial was registered; else what mine speaks for."""
+        if self.options.metric != AUTO:
+            return self.options.metric
+        with self.workspace.open_ledger() as ledger:
+            base = protocols.active(ledger, self.subject.domain, self.subject.model)
+            row = trials.unfinished(ledger, base.hash, protocol.hash, self.subject.domain, self.subject.model)
+        if row is not None:
+            return str(row["metric"])
+        passed = [1.0] * len(candidate.mended) + [-1.0] * len(candidate.harmed)
+        scores = [after - case.score for case, after in zip(self.cases, candidate.scores, strict=True)]
+        return stronger_metric(passed, scores)
 
     def _affordable(self, candidate: Candidate, calls: int, what: str) -> bool:
         """Whether about so many calls fit into what is left of the budget; where not, that is said. Long prompts take
@@ -282,7 +300,7 @@ class _Loop:
             return False
         if budget.seconds is None or pace is None:
             return True
-        longer = 1 + added_tokens(Protocol(remedies=candidate.remedies)) / USUAL_PROMPT
+        longer = 1 + _fresh(candidate) / USUAL_PROMPT
         jobs = self.options.jobs or self.workspace.config.run.jobs or self.workspace.config.embedded.slots
         seconds, left = calls * pace * longer / jobs, budget.seconds - (time.monotonic() - self.purse.started)
         if seconds <= left:
@@ -299,56 +317,87 @@ class _Loop:
             note(ledger, self.subject, base, [candidate], len(self.cases))
             return protocols.record(ledger, self.subject.domain, self.subject.model, candidate.remedies)
 
+    def _raced(self, found: Sequence[Candidate]) -> Iterator[Candidate]:
+        """The candidates in turn. Of those of one kind that need model calls to be judged, such as two ways to choose
+        exemplars, only the best on a few mine tasks: screening each on all of mine would cost too much."""
+        done: set[tuple[str, ...]] = set()
+        for candidate in found:
+            racing = [one for one in found if not one.exact and one.kinds == candidate.kinds]
+            if candidate.exact or len(racing) == 1:
+                yield candidate
+            elif candidate.kinds not in done:
+                done.add(candidate.kinds)
+                yield self._winner(racing)
+
+    def _winner(self, racing: Sequence[Candidate]) -> Candidate:
+        if self.purse.empty() or not self._affordable(racing[0], RACE * len(racing), "choosing among them on mine"):
+            return min(racing, key=_fresh)
+        ranks = [(_mean(self._asked(one, self.some)), -_fresh(one)) for one in racing]
+        shown = ", ".join(f"{_names(one)} {mean:.2f}" for one, (mean, _) in zip(racing, ranks, strict=True))
+        self.notice(f"raced on {len(self.some)} mine tasks: {shown}")
+        return racing[ranks.index(max(ranks))]
+
+    @property
+    def some(self) -> list[Task]:
+        """A few mine tasks in a hashed order, the same for every candidate."""
+        return sorted(self.subject.tasks, key=lambda task: salted(task.hash, "race", task.id))[:RACE]
+
+    def _asked(self, candidate: Candidate, tasks: Sequence[Task] | None = None) -> list[Case]:
+        """The cases of mine under a candidate less what was learned for another prompt."""
+        with self.workspace.open_ledger() as ledger:
+            remedies = without_learned(candidate.remedies)
+            asked = protocols.record(ledger, self.subject.domain, self.subject.model, remedies)
+        return self._measured(asked, tasks)
+
     def _screened(self, candidate: Candidate) -> Candidate | None:
         """A candidate that changes what the model is asked, tried on mine: with the learned fixers mined again on the
         replies that it brings, for those belong to the prompt. None where mine is no better for it."""
-        remedies = without_learned(candidate.remedies)
-        with self.workspace.open_ledger() as ledger:
-            asked = protocols.record(ledger, self.subject.domain, self.subject.model, remedies)
-        cases = self._measured(asked)
+        cases = self._asked(candidate)
         if len(cases) < len(self.cases):
             return None
+        asked = replace(Protocol(), remedies=without_learned(candidate.remedies))
         with self.workspace.open_ledger() as ledger:
             bench = Bench(self.workspace.root, replayer(self.workspace, ledger, self.notice))
             fixers = [one for one in proposers() if one.kind == "fixer"]
             bundle = fixer_bundle(cases, asked, ask(cases, bench, fixers, self.notice), bench.judge)
-        before, alone = _mean(self.cases), _mean(cases)
-        after = alone + (bundle.gain if bundle else 0.0)
-        kinds = "+".join(candidate.kinds)
+        kept = screened(candidate, self.cases, cases, bundle)
+        kinds, before = "+".join(candidate.kinds), _mean(self.cases)
         self.notice(
-            f"screened on {len(cases)} mine tasks: {kinds} {before:.2f} -> {alone:.2f}, with fixers {after:.2f}"
+            f"screened on {len(cases)} mine tasks: {kinds} {before:.2f} -> {_mean(cases):.2f}, "
+            f"with fixers {before + kept.gain:.2f}"
         )
-        if after <= before:
-            self.said.append(f"{kinds}: no gain on mine ({before:.2f} -> {after:.2f}), not tried")
+        if kept.gain <= 0:
+            self.said.append(f"{kinds}: no gain on mine ({before:.2f} -> {before + kept.gain:.2f}), not tried")
             return None
-        if bundle is None:
-            return replace(candidate, remedies=remedies, gain=after - before)
-        return replace(
-            candidate,
-            remedies=bundle.remedies,
-            kinds=(*candidate.kinds, "fixer"),
-            why=f"{candidate.why}; {bundle.why}",
-            readable=(*candidate.readable, *bundle.readable),
-            gain=after - before,
-        )
+        return kept
 
-    def _measured(self, protocol: Protocol | None) -> list[Case]:
-        """The cases of the subject under a protocol (None: the one in force); what is missing is attempted first."""
+    def _measured(self, protocol: Protocol | None, tasks: Sequence[Task] | None = None) -> list[Case]:
+        """The cases of the subject (``tasks``: of these alone) under a protocol (None: the one in force); what is
+        missing is attempted first."""
+        wanted = self.subject.tasks if tasks is None else tasks
         with self.workspace.open_ledger() as ledger:
             used = protocol or protocols.active(ledger, self.subject.domain, self.subject.model)
-            cases = collect(ledger, self.subject.tasks, used, self.subject.model)
-            left = missing(cases, self.subject.tasks)
+            cases = collect(ledger, wanted, used, self.subject.model)
+            left = missing(cases, wanted)
             if left and not self.purse.empty():
                 self.notice(f"{len(left)} mine tasks are attempted under protocol {used.hash[:12]}")
                 options = MeasureOptions(jobs=self.options.jobs, args=("learn", used.hash, "mine"))
                 made = measure_all(self.workspace, ledger, left, used, self.observe, options)
                 self._paid(made)
-                cases = collect(ledger, self.subject.tasks, used, self.subject.model)
+                cases = collect(ledger, wanted, used, self.subject.model)
         return cases
 
     def _paid(self, made: Measurement) -> None:
         self.purse.calls += made.calls
         self.purse.tokens += made.tokens
+
+
+def _fresh(candidate: Candidate) -> int:
+    return fresh_tokens(Protocol(remedies=candidate.remedies))
+
+
+def _names(candidate: Candidate) -> str:
+    return "+".join(one.name for one in candidate.remedies if one.kind in candidate.kinds)
 
 
 def _mean(cases: Sequence[Case]) -> float:

@@ -6,7 +6,7 @@
 | option | ``options`` | ``num_predict``, ``temperature``, ``num_ctx``, ``repeat_penalty``, ``stop``, ``constrained`` |
 | check | a public validator | its options |
 | strategy | ``ladder`` | ``rungs``; ``on``: climb after ``any`` failure (default), or a failed ``public`` check only |
-| exemplar | ``nearest`` | ``pool``, ``count``, ``cap`` (remedies/exemplars.py) |
+| exemplar | ``nearest``, ``fixed`` | ``pool``, ``count``, ``cap`` (remedies/exemplars.py) |
 | rule | any | ``text``: one line for the prompt |
 | route | ``prompt``, ``model`` | ``goal``: replaces the task's goal; ``model``: asks that one |
 """
@@ -20,7 +20,7 @@ from typing import Any
 
 from metaagent.errors import MetaagentError
 from metaagent.records import Brief, Check, Protocol, Remedy, Rung
-from metaagent.remedies.exemplars import Example, nearest
+from metaagent.remedies.exemplars import FIXED, Example, fixed, nearest
 from metaagent.remedies.trigger import fires
 
 MOST_RULES = 3
@@ -97,7 +97,8 @@ def _strategy(applied: Applied, remedy: Remedy) -> Applied:
 
 
 def _exemplar(applied: Applied, remedy: Remedy) -> Applied:
-    return replace(applied, examples=(*applied.examples, *nearest(remedy.settings, applied.brief)))
+    choose = fixed if remedy.name == FIXED else nearest
+    return replace(applied, examples=(*applied.examples, *choose(remedy.settings, applied.brief)))
 
 
 def _rule(applied: Applied, remedy: Remedy) -> Applied:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from metaagent.records import Protocol
 from metaagent.remedies.apply import MOST_RULES
-from metaagent.remedies.exemplars import CAP, CHARACTERS_PER_TOKEN
+from metaagent.remedies.exemplars import CAP, CHARACTERS_PER_TOKEN, FIXED
 
 MOST_TOKENS = 2000
 """Unbounded playbooks are the commonest complaint about peers. This is about half of the default window."""
@@ -15,6 +15,12 @@ def added_tokens(protocol: Protocol) -> int:
     rules = sorted((len(str(r.settings.get("text", ""))) for r in protocol.remedies if r.kind == "rule"), reverse=True)
     examples = sum(int(r.settings.get("cap", CAP)) for r in protocol.remedies if r.kind == "exemplar")
     return round(sum(rules[:MOST_RULES]) / CHARACTERS_PER_TOKEN) + examples
+
+
+def fresh_tokens(protocol: Protocol) -> int:
+    """About how many of them an engine reads anew for each task: fixed exemplars stand in the prefix that it caches."""
+    fixed = [remedy for remedy in protocol.remedies if remedy.kind == "exemplar" and remedy.name == FIXED]
+    return added_tokens(protocol) - sum(int(remedy.settings.get("cap", CAP)) for remedy in fixed)
 
 
 def over_cap(tokens: int) -> bool:

@@ -1,8 +1,11 @@
-"""Exemplars: solved tasks shown before the one that is asked for, the nearest by their words. Pure.
+"""Exemplars: solved tasks shown before the one that is asked for, the nearest by their words or always the same. Pure.
 
 Settings of an exemplar remedy: ``pool``, a list of mappings with ``task``, ``group``, ``goal``, ``inputs`` and
 ``artifact``; ``count``, how many to show; ``cap``, about how many tokens they may add. What is shown is never of the
 task's own content group, and never has its inputs: that would be its answer.
+
+The nearest ones tell more; fixed ones are read once by an engine that caches prompts' beginnings, and cost next to
+nothing from then on.
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ from typing import Any
 
 from metaagent.records import Brief
 
+NEAREST, FIXED = "nearest", "fixed"
+"""The names of exemplar remedies: how they choose what to show."""
 COUNT = 4
 CAP = 1200
 CHARACTERS_PER_TOKEN = 3.0
@@ -51,16 +56,34 @@ class _Pool:
 def nearest(settings: Mapping[str, Any], brief: Brief) -> tuple[Example, ...]:
     """The examples to show, the nearest last: what stands next to the question weighs most with a small model."""
     pool = _pool(settings)
-    own = "\n".join(brief.inputs.values()) if brief.inputs else brief.goal
+    own = _own(brief)
     vector = _vector(own, pool.rarity)
     scored = [
-        (_cosine(vector, other), -index)
+        (cosine(vector, other), -index)
         for index, (example, other) in enumerate(zip(pool.examples, pool.vectors, strict=True))
-        if example.task != brief.task_id and (not brief.group or example.group != brief.group) and example.text != own
+        if _another(example, brief, own)
     ]
     best = sorted(scored, reverse=True)[: int(settings.get("count", COUNT))]
     chosen = _within([pool.examples[-index] for _, index in best], int(settings.get("cap", CAP)))
     return tuple(reversed(chosen))
+
+
+def fixed(settings: Mapping[str, Any], brief: Brief) -> tuple[Example, ...]:
+    """The first of the pool in their order, the same before every task; for a task that is one of them, or of the group
+    of one, the next takes its place."""
+    own = _own(brief)
+    others = [example for example in _pool(settings).examples if _another(example, brief, own)]
+    return tuple(_within(others[: int(settings.get("count", COUNT))], int(settings.get("cap", CAP))))
+
+
+def _own(brief: Brief) -> str:
+    return "\n".join(brief.inputs.values()) if brief.inputs else brief.goal
+
+
+def _another(example: Example, brief: Brief, own: str) -> bool:
+    """Whether an example is not of the task that is asked, nor of its group, nor the same text."""
+    same_group = bool(brief.group) and example.group == brief.group
+    return example.task != brief.task_id and not same_group and example.text != own
 
 
 def _within(examples: Sequence[Example], cap: int) -> list[Example]:
@@ -112,6 +135,12 @@ def _rarity(texts: Iterable[str]) -> dict[str, float]:
     return {feature: math.log((1 + count) / (1 + number)) + 1 for feature, number in seen.items()}
 
 
+def vectors(texts: Sequence[str]) -> list[dict[str, float]]:
+    """Unit vectors of texts by the words that they share."""
+    rarity = _rarity(texts)
+    return [_vector(text, rarity) for text in texts]
+
+
 def _vector(text: str, rarity: Mapping[str, float]) -> dict[str, float]:
     """TF-IDF with the pool's rarities, of unit length; what the pool never saw cannot match and is left out."""
     counts = Counter(feature for feature in features(text) if feature in rarity)
@@ -120,7 +149,8 @@ def _vector(text: str, rarity: Mapping[str, float]) -> dict[str, float]:
     return {feature: weight / length for feature, weight in weights.items()} if length else {}
 
 
-def _cosine(one: Mapping[str, float], other: Mapping[str, float]) -> float:
+def cosine(one: Mapping[str, float], other: Mapping[str, float]) -> float:
+    """The likeness of two unit vectors, 0 to 1."""
     if len(one) > len(other):
         one, other = other, one
     return sum(weight * other.get(feature, 0.0) for feature, weight in one.items())

@@ -196,3 +196,10 @@ def test_the_interval_of_a_net_loss_holds_what_it_bounds() -> None:
             low, high = gate.net_interval(a, b, n)
             covered += chance * (low <= lost - regained <= high)
     assert covered > 0.93
+
+
+def test_the_metric_of_a_trial_is_the_one_that_mine_speaks_for() -> None:
+    """Whole tasks mended count one each; fields of tasks that still fail are seen by scores alone."""
+    assert gate.stronger_metric([1.0] * 5, [0.3] * 5 + [0.0] * 5) == "passed"
+    assert gate.stronger_metric([1.0], [0.4] * 12) == "score"
+    assert gate.stronger_metric([1.0] * 5 + [-1.0] * 5, [0.1] * 12) == "score"

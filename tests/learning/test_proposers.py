@@ -8,7 +8,7 @@ import pytest
 
 from metaagent.learning.proposers import proposers
 from metaagent.learning.proposers.checks import PublicChecks
-from metaagent.learning.proposers.exemplars import NearestSolved
+from metaagent.learning.proposers.exemplars import Solved
 from metaagent.learning.proposers.options import RaisedLimits
 from metaagent.learning.proposers.rules import PatternRules
 from metaagent.learning.proposers.shipped import Shipped
@@ -50,12 +50,32 @@ def test_more_room_where_replies_were_cut() -> None:
 
 def test_exemplars_come_from_passes_and_references_and_stay_short() -> None:
     long = make_case(make_task("L", {"name": "x"}, text="long " * 2000), "{}")
-    [found] = NearestSolved().propose([*WRONG, *RIGHT, long], BENCH)
+    [found, same] = Solved().propose([*WRONG, *RIGHT, long], BENCH)
     pool = found.remedy.settings["pool"]
     assert [entry["task"] for entry in pool] == [f"T{n}" for n in range(6)] + [f"R{n}" for n in range(6)]
     assert json.loads(pool[0]["artifact"]) == {"name": "N0"}
-    assert NearestSolved().propose(RIGHT, BENCH) == []
-    assert NearestSolved().propose(WRONG[:3], BENCH) == []
+    fixed = [entry["task"] for entry in same.remedy.settings["pool"]]
+    assert same.remedy.name == "fixed" and len(set(fixed)) == 6 and set(fixed) <= {entry["task"] for entry in pool}
+    assert Solved().propose(RIGHT, BENCH) == []
+    assert Solved().propose(WRONG[:3], BENCH) == []
+
+
+def test_fixed_exemplars_are_near_to_what_fails_and_each_of_another_group() -> None:
+    texts = [
+        "red apple pie",
+        "red apple cake",
+        "blue sky above",
+        "blue sky below",
+        "green leaf fell",
+        "green leaf grew",
+    ]
+    cases = [make_case(make_task(f"T{n}", {"name": f"N{n}"}, text=text), "{}") for n, text in enumerate(texts)]
+    solved = [make_case(make_task(f"S{n}", {"name": "N"}, text="old grey stone"), '{"name": "N"}') for n in (7, 8)]
+        make_case(make_task(f"S{n}", {"name": f"N{n}"}, text="old grey stone"), '{"name": "N%d"}' % n) for n in (7, 8)
+    ]
+    _, same = Solved().propose([*solved, *cases], BENCH)
+    first = [entry["task"] for entry in same.remedy.settings["pool"][:3]]
+    assert {name[1] for name in first} in ({a, b, c} for a in "01" for b in "23" for c in "45")
 
 
 def test_a_ladder_where_public_checks_know_of_failures() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metaagent.records import ArtifactForm, Brief
-from metaagent.remedies.exemplars import CHARACTERS_PER_TOKEN, nearest
+from metaagent.remedies.exemplars import CHARACTERS_PER_TOKEN, fixed, nearest
 
 TEXTS = {
     "A": "Invoice from Acme over 12 EUR, paid",
@@ -58,3 +58,10 @@ def test_never_more_than_count_and_cap(text: str, count: int, cap: int) -> None:
     assert len(found) <= count
     assert sum(len(one.text) + len(one.artifact) for one in found) / CHARACTERS_PER_TOKEN <= cap
     assert found == nearest(pool(count=count, cap=cap), brief(text))
+
+
+def test_fixed_ones_are_the_same_before_every_task_but_their_own() -> None:
+    assert names(fixed(pool(), brief("anything"))) == names(fixed(pool(), brief("a bakery"))) == ["A", "B"]
+    assert names(fixed(pool(), brief(TEXTS["A"], "A"))) == ["B", "C"]
+    assert names(fixed(pool(), brief("other words", "T", "gB"))) == ["A", "C"]
+    assert names(fixed(pool(cap=1), brief("anything"))) == []

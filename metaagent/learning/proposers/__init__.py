@@ -19,7 +19,7 @@ BUILT_IN: dict[str, str] = {
     "options": "metaagent.learning.proposers.options:RaisedLimits",
     "checks": "metaagent.learning.proposers.checks:PublicChecks",
     "ladder": "metaagent.learning.proposers.strategies:Ladder",
-    "exemplars": "metaagent.learning.proposers.exemplars:NearestSolved",
+    "exemplars": "metaagent.learning.proposers.exemplars:Solved",
     "rules": "metaagent.learning.proposers.rules:PatternRules",
 }
 """Name -> ``module:class``, cheapest first: fixers cost no model call, what changes a prompt does."""
