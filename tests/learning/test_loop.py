@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,38 @@ def test_random_failures_promote_nothing(make: Any, cli: Cli, monkeypatch: pytes
     assert learned["failures"] == learned["cases"] > 10
     assert learned["promoted"] == 0
     assert not any(trial["verdict"] == "promote" for trial in learned["trials"])
+
+
+def test_what_only_examples_teach_is_learned_by_the_better_way_of_choosing_them(
+    make: Any, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The model knows the answer as soon as any solved record stands before the question; no fixer could."""
+    chance = random.Random(11)
+    codes = [f"{chance.choice('bdfgk')}{chance.choice('aeiou')}{number}" for number in range(COUNT)]
+    chance.shuffle(codes)
+    wanted = iter(codes)
+    place = make(lambda _name, total: (next(wanted), total))
+    rows = [json.loads(line) for line in (place.root / "tasks" / "records.jsonl").read_text("utf-8").splitlines()]
+    shown = [
+        {
+            "match": f"(?s)Record .*{re.escape(row['text'])}\\s*</text>\\s*$",
+            "json": {"name": row["name"], "total": row["total"]},
+        }
+        for row in rows
+    ]
+    alone = [{"contains": row["text"], "json": {"name": "?", "total": row["total"]}} for row in rows]
+    place.write_script([*shown, *alone])
+    monkeypatch.chdir(place.root)
+    ran = cli("learn", "--json")
+    assert ran.status == 0, ran.err
+    [learned] = ran.json
+    assert [(one["verdict"], one["metric"]) for one in learned["trials"]][-1] == ("promote", "passed"), ran.err
+    assert "raced on 12 mine tasks: nearest 1.00, fixed 1.00" in ran.err
+    shown_protocol = cli("protocol", "show", learned["trials"][-1]["candidate"], "--json").json
+    assert [(one["kind"], one["name"]) for one in shown_protocol["remedies"]] == [("exemplar", "fixed")]  # the cheaper
+    assert cli("evaluate", "--tasks", "records", "--split", "sealed").status == 0
+    [summary] = cli("evaluate", "--learning", "--json").json
+    assert [arm["failed"]["k"] for arm in summary["arms"]][-1] == 0
 
 
 def test_where_all_pass_there_is_nothing_to_learn(make: Any, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
