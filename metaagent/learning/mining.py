@@ -158,7 +158,7 @@ def _event(row: Row) -> Event:
         time=row["time"],
         attempt_id=row["attempt_id"],
         task_id=row["task_id"],
-        failure=native(row["kind"], row["validator"], row["location"], row["message"]),
+        failure=native(*(row[name] for name in ("kind", "validator", "location", "message", "expected", "got"))),
         domain=row["domain"],
         validator=row["validator"],
         expected=row["expected"],

@@ -16,6 +16,7 @@ from hashlib import sha256
 from metaagent.learning.edits import Edit, apply_edits, labels
 from metaagent.learning.fingerprint import Failure, Group, Miner
 from metaagent.learning.readers import index_free
+from metaagent.learning.shapes import shape
 from metaagent.learning.trend import trend
 from metaagent.statistics import Proportion, wilson
 
@@ -85,10 +86,13 @@ class Pattern:
     event_ids: tuple[str, ...]
 
 
-def native(kind: str, validator: str, location: str, message: str) -> Failure:
-    """An error event of a validator: its place without indexes, its message; never the values."""
+def native(
+    kind: str, validator: str, location: str, message: str, expected: str | None = None, got: str | None = None
+) -> Failure:
+    """An error event of a validator: its place without indexes, its message, and in what way the values differ; never
+    the values themselves."""
     place = _PLACE.sub("", index_free(location))
-    return Failure(kind, tuple(filter(None, (validator, place))), message)
+    return Failure(kind, tuple(filter(None, (validator, place, shape(expected, got)))), message)
 
 
 def mine(

@@ -58,7 +58,8 @@ def compare(expected: Table, columns: Sequence[str], rows: Sequence[Row]) -> tup
     projected = [[row[place] for place in places] for row in rows]
     equal, wrong = (_in_order if expected.ordered else _as_multiset)(expected, projected)
     if len(rows) != len(expected.rows):
-        count = f"{len(rows)} rows instead of {len(expected.rows)}"
+        much = "many" if len(rows) > len(expected.rows) else "few"
+        count = f"too {much} rows: {len(rows)} instead of {len(expected.rows)}"
         wrong.insert(0, Finding(ErrorKind.ASSERTION, count, "rows", str(len(expected.rows)), str(len(rows))))
     return held + _row_units(expected, equal, whole=not wrong), (*findings, *wrong)
 
@@ -193,7 +194,7 @@ def _wrong(expected: Table, number: int, got: Row, want: Row) -> Finding:
     names = expected.columns or [str(place + 1) for place in range(expected.width)]
     pairs = zip(names, got, want, strict=True)
     differ = [name for name, one, other in pairs if not cells_equal(one, other, expected.tolerance)]
-    message = f"wrong value in {', '.join(differ)}"
+    message = "wrong value in " + ", ".join(f"'{name}'" for name in differ)
     return Finding(ErrorKind.ASSERTION, message, f"row {number + 1}", json_text(want), json_text(got))
 
 

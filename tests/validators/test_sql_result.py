@@ -99,8 +99,8 @@ def test_a_wrong_result_says_which_rows_and_columns(root: Path) -> None:
     found = run(root, "SELECT town, SUM(paid) AS members FROM people GROUP BY town")
     assert (found.checked, found.held) == (4, 2)
     assert [(one.location, one.message, one.expected, one.got) for one in found.findings] == [
-        ("row 1", "wrong value in members", '["Oslo", 2]', '["Oslo", 0.30000000000000004]'),
-        ("row 2", "wrong value in members", '["Rome", 1]', '["Rome", null]'),
+        ("row 1", "wrong value in 'members'", '["Oslo", 2]', '["Oslo", 0.30000000000000004]'),
+        ("row 2", "wrong value in 'members'", '["Rome", 1]', '["Rome", null]'),
     ]
 
 
