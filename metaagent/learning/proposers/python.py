@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import resource
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from metaagent.learning.proposals import Bench, Case, Proposal
@@ -15,13 +13,13 @@ from metaagent.learning.synthesis.python_lab import VALIDATOR, Lab, subject
 from metaagent.learning.synthesis.python_rules import Rule
 from metaagent.learning.synthesis.python_search import Answer, Credit, Search
 from metaagent.learning.synthesis.python_vocabulary import guards, vocabulary
+from metaagent.learning.synthesis.worked import limit
 from metaagent.records import Remedy
 from metaagent.remedies.python_rewrites import cleaned, readable
 from metaagent.remedies.python_tree import answer_function, parse
 from metaagent.remedies.python_wrapper import parameters
 from metaagent.tasks.brief import brief
 
-PATIENCE: Final = 4
 FEWEST: Final = 8
 """Mine tasks below which leaving some out says nothing."""
 SHARE: Final = 0.75
@@ -77,17 +75,7 @@ def _search(answers: Sequence[Answer], house: House, bench: Bench) -> Search:
     references = [one.code for one in answers if one.reference]
     words = vocabulary(house, references)
     refusals = guards(house, references, _messages(answers))
-    return Search(Lab(bench.judge), house, words, refusals, _clock(SHARE * bench.seconds))
-
-
-def _clock(seconds: float) -> Callable[[], bool]:
-    """Whether the time is over: of the processor, and PATIENCE times as long by the wall, for others may use it too."""
-    worked, started = _worked(), time.monotonic()
-    return lambda: _worked() - worked > seconds or time.monotonic() - started > PATIENCE * seconds
-
-
-def _worked() -> float:
-    return sum(sum(resource.getrusage(who)[:2]) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return Search(Lab(bench.judge), house, words, refusals, limit(SHARE * bench.seconds))
 
 
 def _messages(answers: Sequence[Answer]) -> list[tuple[str, str]]:

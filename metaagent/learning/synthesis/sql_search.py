@@ -6,7 +6,6 @@ until none brings anything; what passes without a step loses it again. All queri
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from metaagent.learning.synthesis.sql_limits import Effect, Limited, features, l
 from metaagent.learning.synthesis.sql_references import own_words_of
 from metaagent.learning.synthesis.sql_score import value
 from metaagent.learning.synthesis.sql_steps import Step, key_of
+from metaagent.learning.synthesis.worked import limit
 from metaagent.remedies.sql_schema import Schema
 from metaagent.remedies.sql_shadow import apart
 from metaagent.remedies.sql_views import ranked, stepped
@@ -61,18 +61,17 @@ class Search:
     batch: Batch
     schema: Schema
     seconds: float = 120.0
-    clock: Callable[[], float] = time.monotonic
     _common: frozenset[tuple[str, str]] = frozenset()
     _made: dict[tuple[str, str, str], str | None] = field(default_factory=dict)
     _features: dict[tuple[str, str], frozenset[tuple[str, str]]] = field(default_factory=dict)
 
     def learn(self, items: Sequence[Item], stages: Sequence[Sequence[Step]], start: Sequence[Step] = ()) -> list[Step]:
         """The steps found, from one stage of candidates after another while there is time."""
-        end = self.clock() + self.seconds
+        over = limit(self.seconds)
         self._learn_common(items)
         chosen = list(start)
         for candidates in stages:
-            self._stage(items, candidates, chosen, end)
+            self._stage(items, candidates, chosen, over)
         return self._pruned(items, chosen)
 
     def _learn_common(self, items: Sequence[Item]) -> None:
@@ -82,15 +81,17 @@ class Search:
         self._common = frozenset(one for one, count in counts.items() if count > _COMMON * len(told))
         self._features.clear()
 
-    def _stage(self, items: Sequence[Item], candidates: Sequence[Step], chosen: list[Step], end: float) -> None:
+    def _stage(
+        self, items: Sequence[Item], candidates: Sequence[Step], chosen: list[Step], over: Callable[[], bool]
+    ) -> None:
         taken = {key_of(step) for step in chosen}
         pool = [step for step in candidates if key_of(step) not in taken]
         found: list[Tried] = []
         for begin in range(0, len(pool), 40):
-            if self.clock() > end:
+            if over():
                 break
             found += self._try(pool[begin : begin + 40], items, chosen, rough=len(pool) > 60)
-        while found and len(chosen) < _MAX_STEPS and self.clock() < end:
+        while found and len(chosen) < _MAX_STEPS and not over():
             found.sort(key=lambda one: (-max(one.gain, 0.35 * one.hope), key_of(one.step)))
             again: list[Tried] = []
             while len(again) < len(found) and max((one.gain for one in again), default=0.0) <= _MIN_GAIN:
