@@ -154,9 +154,12 @@ class BoardConfig(_Section):
 
 
 class LearningConfig(_Section):
-    """``salt`` makes the splits of sets that are split for the first time repeatable; unset: a random one for each."""
+    """``salt`` makes the splits of sets that are split for the first time repeatable; unset: a random one for each.
+    ``unseen_families``: kinds of task that learning never sees, to measure how far it reaches; all of them are sealed.
+    """
 
     salt: str | None = None
+    unseen_families: list[str] = []
 
 
 class Config(_Section):

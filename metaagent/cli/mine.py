@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 def mine_ledger(state: State) -> Iterator[tuple[Ledger, frozenset[str]]]:
     """The ledger, read-only, and the ids of its mine tasks."""
     from metaagent.learning import mine_split
+    from metaagent.learning.divide import rule_of
 
     with state.ledger(read_only=True) as ledger:
         missing = bool(mine_split.undivided(ledger))
@@ -22,6 +23,6 @@ def mine_ledger(state: State) -> Iterator[tuple[Ledger, frozenset[str]]]:
         from metaagent.orchestrator.trials import all_tasks
 
         with state.ledger() as ledger:
-            mine_split.complete(ledger, all_tasks(state.workspace()))
+            mine_split.complete(ledger, all_tasks(state.workspace()), rule_of(state.workspace().config.learning))
     with state.ledger(read_only=True) as ledger:
         yield ledger, mine_split.mine_ids(ledger)

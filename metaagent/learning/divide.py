@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
-from metaagent.learning.splits import Member, Split, assign, member
+from metaagent.learning.splits import Member, Rule, Split, assign, member
 from metaagent.ledger import splits as stored
 from metaagent.ledger.database import Ledger
 from metaagent.records import Task
 
+if TYPE_CHECKING:
+    from metaagent.config import LearningConfig
 
-def divide(ledger: Ledger, tasks: Iterable[Task], salt: str | None = None) -> dict[str, Split]:
-    """The split of each task. Sets are split apart, tasks outside of any together; ``salt`` is for sets that are split
-    now for the first time (None: a random one)."""
+
+def rule_of(config: LearningConfig) -> Rule:
+    """What a workspace's configuration says of its splits."""
+    return Rule(config.salt, frozenset(config.unseen_families))
+
+
+def divide(ledger: Ledger, tasks: Iterable[Task], rule: Rule = Rule()) -> dict[str, Split]:  # noqa: B008 - frozen
+    """The split of each task. Sets are split apart, tasks outside of any together; ``rule`` is for what has no split
+    yet."""
     by_set: dict[str, list[Task]] = {}
     for task in tasks:
         by_set.setdefault(task.set or "", []).append(task)
@@ -23,13 +32,13 @@ def divide(ledger: Ledger, tasks: Iterable[Task], salt: str | None = None) -> di
             stored.Entry(task.id, task.hash, one.group, one.family, task.domain)
             for task, one in zip(inside, members, strict=True)
         ]
-        stored.divide(ledger, name, entries, partial(_deal, members), salt)
+        stored.divide(ledger, name, entries, partial(_deal, members, rule.unseen), rule.salt)
     found = stored.current(ledger)
     return {task.id: Split(found[task.id]["split"]) for inside in by_set.values() for task in inside}
 
 
-def _deal(members: Sequence[Member], known: stored.Known) -> Mapping[str, str]:
+def _deal(members: Sequence[Member], unseen: frozenset[str], known: stored.Known) -> Mapping[str, str]:
     groups = {group: Split(split) for group, split in known.groups.items()}
     before = {task_id: Split(split) for task_id, split in known.tasks.items()}
     gone = {task_id: split for task_id, split in before.items() if split is Split.RETIRED}
-    return {**assign(members, known.salt, groups, before), **gone}
+    return {**assign(members, known.salt, groups, before, unseen), **gone}

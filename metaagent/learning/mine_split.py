@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 
 from metaagent.learning.divide import divide
+from metaagent.learning.splits import Rule
 from metaagent.ledger import splits
 from metaagent.ledger import tasks as task_facts
 from metaagent.ledger.database import Ledger, Row
@@ -18,11 +19,11 @@ def undivided(ledger: Ledger) -> list[Task]:
     return [_task(row) for row in task_facts.latest_versions(ledger) if row["task_id"] not in known]
 
 
-def complete(ledger: Ledger, tasks: Iterable[Task]) -> None:
+def complete(ledger: Ledger, tasks: Iterable[Task], rule: Rule) -> None:
     """Makes the split of these tasks (all that the workspace has), and of what only the ledger knows."""
     given = list(tasks)
     ids = {task.id for task in given}
-    divide(ledger, [*given, *(task for task in undivided(ledger) if task.id not in ids)])
+    divide(ledger, [*given, *(task for task in undivided(ledger) if task.id not in ids)], rule)
 
 
 def mine_ids(ledger: Ledger) -> frozenset[str]:

@@ -9,7 +9,7 @@ a task that is known keeps its place, whatever it is changed to.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
@@ -35,6 +35,15 @@ PATTERN = (
 
 _EXPOSURE = (Split.MINE, Split.GATE, Split.RETIRED, Split.SEALED)
 """Most exposed first: what was known of a task cannot be made unknown again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """How a workspace wants sets split that are split for the first time. ``salt`` None: a random one for each set.
+    Families that are ``unseen`` are sealed whole: learning never meets one of their tasks."""
+
+    salt: str | None = None
+    unseen: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +77,11 @@ def assign(
     salt: str,
     known_groups: Mapping[str, Split] | None = None,
     known_tasks: Mapping[str, Split] | None = None,
+    unseen: Collection[str] = (),
 ) -> dict[str, Split]:
     """The split of every task; the order of ``members`` does not matter. ``known_*``: what was assigned before. A group
-    keeps its split; a new group with a known task goes where that task was, to the most exposed place of several."""
+    keeps its split; a new group with a known task goes where that task was, to the most exposed place of several; a new
+    one with a task of a family that is ``unseen`` is sealed."""
     groups, tasks = dict(known_groups or {}), known_tasks or {}
     by_group: dict[str, list[Member]] = {}
     for one in members:
@@ -83,6 +94,8 @@ def assign(
         before = {tasks[one.task_id] for one in inside if one.task_id in tasks}
         if before:
             groups[group] = next(split for split in _EXPOSURE if split in before)
+        elif any(one.family in unseen for one in inside):
+            groups[group] = Split.SEALED
         else:
             fresh.append((min(one.family for one in inside), group))
     start = int(salted(salt, "start"), 16)

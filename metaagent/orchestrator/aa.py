@@ -10,7 +10,7 @@ from typing import Any
 from metaagent.errors import MetaagentError, UsageError
 from metaagent.inference.gateway import Gateway
 from metaagent.inference.select import open_backend
-from metaagent.learning.divide import divide
+from metaagent.learning.divide import divide, rule_of
 from metaagent.learning.splits import Split
 from metaagent.ledger import protocols, runs, trials
 from metaagent.orchestrator.crew import muster
@@ -50,7 +50,7 @@ def aa(
     """Twice each mine task under the protocol in force, the cache off, the two attempts apart by a whole pass."""
     config = workspace.config
     with workspace.open_ledger() as ledger:
-        found = divide(ledger, everything := all_tasks(workspace), config.learning.salt)
+        found = divide(ledger, everything := all_tasks(workspace), rule_of(config.learning))
         tasks = [task for task in everything if found[task.id] is Split.MINE and inside(task.domain, domain)][:limit]
         if not tasks:
             raise UsageError("there is no mine task to measure on", mend="metaagent task list")

@@ -12,7 +12,7 @@ from metaagent.agents.roster import find_agent
 from metaagent.errors import MetaagentError
 from metaagent.inference.gateway import Gateway
 from metaagent.inference.select import open_backend
-from metaagent.learning.divide import divide
+from metaagent.learning.divide import divide, rule_of
 from metaagent.ledger import protocols, replies, runs
 from metaagent.ledger.database import Ledger
 from metaagent.orchestrator.crew import muster
@@ -72,7 +72,7 @@ def evaluate(
     with workspace.open_ledger() as ledger:
         tasks = list(SpecIndex(workspace.root, default_limits(config)).set(set_name).tasks())
         if split is not None:
-            found = divide(ledger, tasks, config.learning.salt)
+            found = divide(ledger, tasks, rule_of(config.learning))
             tasks = [task for task in tasks if found[task.id] == split]
         chosen = None if protocol is None else protocols.load(ledger, protocol)
         options = MeasureOptions(agent, retries, jobs, (set_name, protocol or "active", split or "all"))

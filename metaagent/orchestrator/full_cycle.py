@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from metaagent.learning.divide import divide
+from metaagent.learning.divide import divide, rule_of
 from metaagent.learning.splits import Split
 from metaagent.learning.trial import Progress
 from metaagent.ledger import protocols
@@ -100,7 +100,7 @@ def measure_sealed(workspace: Workspace, options: CycleOptions, observe: Observe
 def _sealed(workspace: Workspace, ledger: Ledger, options: CycleOptions) -> list[tuple[list[Task], Protocol]]:
     """The sealed tasks of each domain and model, at most ``limit`` of each, with the protocol in force."""
     tasks = all_tasks(workspace)
-    found = divide(ledger, tasks, workspace.config.learning.salt)
+    found = divide(ledger, tasks, rule_of(workspace.config.learning))
     crew = muster(workspace.config, ledger, {})
     groups: dict[tuple[str, str], list[Task]] = {}
     for task in tasks:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from metaagent.learning.bandit import Pull, arms, neighbours
 from metaagent.learning.bundle import Candidate, fixer_bundle, screened, without_learned
 from metaagent.learning.cases import collect, missing
-from metaagent.learning.divide import divide
+from metaagent.learning.divide import divide, rule_of
 from metaagent.learning.gate import stronger_metric
 from metaagent.learning.proposals import Bench, Case, Proposal, Proposer
 from metaagent.learning.propose import ask, propose
@@ -88,7 +88,7 @@ class Learned:
 def subjects(workspace: Workspace, ledger: Ledger, domain: str | None = None) -> list[Subject]:
     """Each domain with the model of the agent that would be chosen for its tasks; splits what has no split yet."""
     tasks = all_tasks(workspace)
-    found = divide(ledger, tasks, workspace.config.learning.salt)
+    found = divide(ledger, tasks, rule_of(workspace.config.learning))
     crew = muster(workspace.config, ledger, {})
     groups: dict[tuple[str, str], list[Task]] = {}
     for task in tasks:

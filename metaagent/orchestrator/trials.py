@@ -13,11 +13,11 @@ from metaagent.errors import MetaagentError, UsageError
 from metaagent.inference.gateway import Gateway
 from metaagent.inference.select import open_backend
 from metaagent.learning import gate, trial
-from metaagent.learning.divide import divide
+from metaagent.learning.divide import divide, rule_of
 from metaagent.learning.gate import Standing, Terms
 from metaagent.learning.plan import Plan
 from metaagent.learning.plan import plan as make_plan
-from metaagent.learning.splits import Split, salted, statements
+from metaagent.learning.splits import Rule, Split, salted, statements
 from metaagent.learning.trial import METRICS, Progress, Trial
 from metaagent.ledger import protocols, replies, runs, splits, trials
 from metaagent.ledger.database import Ledger, Row
@@ -71,9 +71,9 @@ def all_tasks(workspace: Workspace) -> list[Task]:
     return [task for task in index.tasks() if task.checks]
 
 
-def gate_tasks(ledger: Ledger, tasks: Sequence[Task], domain: str, model: str, salt: str | None) -> list[Task]:
+def gate_tasks(ledger: Ledger, tasks: Sequence[Task], domain: str, model: str, rule: Rule) -> list[Task]:
     """The gate tasks that a protocol of this domain would be in force for, in the order in which they count."""
-    found = divide(ledger, tasks, salt)
+    found = divide(ledger, tasks, rule)
     base = protocols.active(ledger, domain, model)
     salts = splits.salts(ledger)
     in_force = {name: protocols.active(ledger, name, model).hash for name in {task.domain for task in tasks}}
@@ -113,7 +113,7 @@ def test(
         known = trials.decided(ledger, base.hash, candidate.hash, candidate.domain, candidate.model)
         if known is not None and not options.again:
             return _known(ledger, known, base, candidate)
-        tasks = gate_tasks(ledger, all_tasks(workspace), candidate.domain, candidate.model, config.learning.salt)
+        tasks = gate_tasks(ledger, all_tasks(workspace), candidate.domain, candidate.model, rule_of(config.learning))
         run_id = runs.start(ledger, "learn test", [candidate.hash])
         backend = open_backend(config, workspace.root, notice=notice)
 
@@ -144,10 +144,10 @@ def plan(workspace: Workspace, candidate: Protocol, options: TrialOptions) -> Pl
     config = workspace.config
     with workspace.open_ledger() as ledger:
         everything = all_tasks(workspace)
-        tasks = gate_tasks(ledger, everything, candidate.domain, candidate.model, config.learning.salt)
+        tasks = gate_tasks(ledger, everything, candidate.domain, candidate.model, rule_of(config.learning))
         base = protocols.active(ledger, candidate.domain, candidate.model)
         terms = _terms(ledger, tasks, candidate, options)
-        found = divide(ledger, everything)
+        found = divide(ledger, everything, rule_of(config.learning))
         mine = [(task.domain, found[task.id]) for task in everything if inside(task.domain, candidate.domain)]
         ladders = [r.settings.get("rungs", ()) for p in (base, candidate) for r in p.remedies if r.kind == "strategy"]
         return make_plan(

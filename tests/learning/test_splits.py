@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metaagent.learning.divide import divide
-from metaagent.learning.splits import Member, Split, assign, member, order, statements
+from metaagent.learning.splits import Member, Rule, Split, assign, member, order, statements
 from metaagent.ledger import splits as stored
 from metaagent.ledger.database import Ledger
 from metaagent.records import Task
@@ -90,7 +90,7 @@ def test_the_ledger_makes_a_split_once(tmp_path: Path) -> None:
     tasks = [Task(f"T-{n}", "t", inputs={"text": f"note {n}"}, set="notes", hash=f"h{n}") for n in range(40)]
     with Ledger.open(tmp_path / "ledger.db") as ledger:
         first = divide(ledger, tasks)
-        assert divide(ledger, reversed(tasks), salt="another") == first
+        assert divide(ledger, reversed(tasks), Rule("another")) == first
         assert len(stored.salts(ledger)["notes"]) == 32
         assert stored.task_ids(ledger, "mine") == {name for name, split in first.items() if split is Split.MINE}
         more = [*tasks, Task("T-new", "t", inputs={"text": "new"}, set="notes", hash="n")]
@@ -106,14 +106,25 @@ def test_a_salt_makes_splits_repeatable(tmp_path: Path) -> None:
     found = []
     for name in ("one", "two"):
         with Ledger.open(tmp_path / f"{name}.db") as ledger:
-            found.append(divide(ledger, tasks, "salt"))
+            found.append(divide(ledger, tasks, Rule("salt")))
     assert found[0] == found[1]
+
+
+def test_families_that_learning_shall_not_see_are_sealed_whole(tmp_path: Path) -> None:
+    tasks = [Task(f"T-{n}", "t", inputs={"text": f"note {n}"}, hash=f"h{n}", family=f"f{n % 4}") for n in range(40)]
+    rule = Rule("salt", frozenset({"f1", "f3"}))
+    with Ledger.open(tmp_path / "ledger.db") as ledger:
+        found = divide(ledger, tasks, rule)
+        assert {found[task.id] for task in tasks if task.family in rule.unseen} == {Split.SEALED}
+        seen = [found[task.id] for task in tasks if task.family not in rule.unseen]
+        assert [seen.count(split) for split in (Split.MINE, Split.GATE, Split.SEALED)] == [6, 8, 6]
+        assert divide(ledger, tasks) == found
 
 
 def test_sealed_tasks_that_were_looked_at_are_retired(tmp_path: Path) -> None:
     tasks = [Task(f"T-{n}", "t", inputs={"text": f"note {n}"}, hash=f"h{n}") for n in range(40)]
     with Ledger.open(tmp_path / "ledger.db") as ledger:
-        found = divide(ledger, tasks, "salt")
+        found = divide(ledger, tasks, Rule("salt"))
         sealed = [name for name, split in found.items() if split is Split.SEALED]
         assert stored.retire(ledger, [sealed[0], "T-unknown"]) == 1
         assert divide(ledger, tasks)[sealed[0]] is Split.RETIRED
