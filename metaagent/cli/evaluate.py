@@ -27,7 +27,7 @@ def command(
         str | None, typer.Option(metavar="SET", help="Measure this set of tasks now; the board stays as it is.")
     ] = None,
     protocol: Annotated[
-        str | None, typer.Option(metavar="V", help="With --tasks: 0 for none, or a hash; default: in force.")
+        str | None, typer.Option(metavar="V", help="With --tasks: 0 for none, a hash, or placebo; default: in force.")
     ] = None,
     split: Annotated[
         str | None, typer.Option(metavar="mine|gate|sealed", help="With --tasks: only this part of the set.")
@@ -57,7 +57,7 @@ def command(
         options = {"split": split, "agent": agent, "retries": retries, "limit": limit, "jobs": jobs}
         _measure_set(state, tasks, protocol, options)
         return
-    summaries = _learned(state)
+    summaries = _learned(state, ablation=learning or html is not None)
     if html is not None:
         _write_page(state, html, summaries)
     if learning:
@@ -69,15 +69,25 @@ def command(
         state.notice("no attempt has ended in that time; next: metaagent run")
 
 
-def _learned(state: State) -> list[Summary]:
+def _learned(state: State, *, ablation: bool) -> list[Summary]:
     if not state.has_ledger():
         return []
+    if ablation:
+        return learning_summaries(state)
     with state.ledger(read_only=True) as ledger:
-        return learning_summaries(ledger)
+        return _summaries(ledger)
 
 
-def learning_summaries(ledger: Ledger) -> list[Summary]:
-    """What learning came to, for each domain and model that was measured on a split."""
+def learning_summaries(state: State) -> list[Summary]:
+    """What learning came to, for each domain and model that was measured on sealed tasks, with what each kind of remedy
+    contributes."""
+    from metaagent.orchestrator.ablation import with_ablation
+
+    with state.ledger() as ledger:
+        return with_ablation(state.workspace(), ledger, _summaries(ledger), state.notice)
+
+
+def _summaries(ledger: Ledger) -> list[Summary]:
     from metaagent.learning.pattern_counts import pattern_counts
     from metaagent.learning.summary import summaries
 

@@ -46,7 +46,30 @@ def parts(one: Summary) -> list[str | Table]:
     rules = [(rule.rule, rule.measured, _HOLDS[rule.holds]) for rule in one.decision.rules]
     holds = Column("holds", paint={"holds": "green", "no": "red", "not measurable yet": "yellow"})
     verdict = f"{one.decision.verdict}: {one.decision.why}"
-    return [title, Table(columns, rows), _kept(one), "", Table(["rule", "measured", holds], rules), verdict]
+    ablation: list[str | Table] = [*_ablation(one), ""] if one.ablation else []
+    return [title, Table(columns, rows), _kept(one), "", *ablation, Table(["rule", "measured", holds], rules), verdict]
+
+
+def _ablation(one: Summary) -> list[str | Table]:
+    """What is in force less one kind of remedy after the other; what has to be measured first is said below."""
+    from metaagent.learning.ablation import plural
+    from metaagent.monitor.page import ablation_cells
+
+    columns: list[Column | str] = [
+        "without",
+        Column("from", minor=1),
+        Column("tasks", right=True),
+        Column("failed: without", right=True),
+        Column("with", right=True),
+        Column("wrong units: without", right=True),
+        Column("with", right=True),
+        Column("points fewer failed by it", right=True),
+        Column("points fewer errors by it", right=True),
+        Column("gains/losses", right=True, minor=2),
+    ]
+    rows = [tuple(ablation_cells(row)) for row in one.ablation]
+    missing = [f"without {plural(row.kind)}: not measured: {row.next}" for row in one.ablation if not row.n]
+    return [f"what each kind of remedy of {one.in_force} contributes:", Table(columns, rows), *missing]
 
 
 def _kept(one: Summary) -> str:
@@ -81,7 +104,15 @@ def write_page(ledger: Ledger, path: Path, found: list[Summary]) -> None:
         Grid("What learning cost", ("spent on learning",), ((text,),)),
     ]
     reports = [
-        Report(f"{one.domain or 'no domain'} on {one.model}", ledger.now()[:16], one.decision, one.arms, one.compared)
+        Report(
+            f"{one.domain or 'no domain'} on {one.model}",
+            ledger.now()[:16],
+            one.decision,
+            one.arms,
+            one.compared,
+            one.in_force,
+            one.ablation,
+        )
         for one in found
     ]
     try:

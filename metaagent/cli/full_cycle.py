@@ -43,8 +43,7 @@ def command(
             return
         with watching_trials(state) as watch:
             cycle = full_cycle(state.workspace(), options, _observer(state), watch, state.notice)
-    with state.ledger(read_only=True) as ledger:
-        summaries = learning_summaries(ledger)
+    summaries = learning_summaries(state)
     state.out("full-cycle", _row(cycle, summaries), table(list(cycle.learned)), "", *learning_report(summaries))
     _close(state, cycle)
     raise typer.Exit(cycle.status)

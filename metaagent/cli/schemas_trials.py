@@ -167,6 +167,24 @@ SUMMARY = record(
         why=TEXT,
         rules=listed(record(rule=TEXT, measured=TEXT, holds=maybe(TRUTH))),
     ),
+    ablation=listed(
+        record(
+            "what is in force less one kind of remedy; fewer_*: what the kind brings, as a share of all tasks or units",
+            kind=TEXT,
+            protocol=TEXT,
+            how={"enum": ["replayed", "measured", "not measured"]},
+            n=COUNT,
+            failed_without=SHARE,
+            failed_with=SHARE,
+            errors_without=maybe(NUMBER),
+            errors_with=maybe(NUMBER),
+            gains=COUNT,
+            losses=COUNT,
+            fewer_failed=INTERVAL,
+            fewer_errors=INTERVAL,
+            next=TEXT,
+        )
+    ),
 )
 CYCLE = record(
     "full-cycle",

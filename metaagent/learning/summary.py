@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from metaagent.learning import placebo
+from metaagent.learning.ablation import Without, kinds, less, plural
 from metaagent.learning.report import (
     Arm,
     Compared,
@@ -20,6 +22,7 @@ from metaagent.learning.verdict import Decision, Facts, decide
 from metaagent.ledger import measured, protocols
 from metaagent.ledger.database import Ledger
 from metaagent.ledger.measured import Measurement, Spending
+from metaagent.records import Protocol
 from metaagent.statistics import Proportion
 
 WATTS = 45.0
@@ -48,7 +51,8 @@ class Week:
 @dataclass(frozen=True, slots=True)
 class Summary:
     """``in_force`` is the name of the version; ``forgotten`` compares it with the best version before it, on all tasks
-    that both measured; ``generalization``: gain on sealed over gain on mine."""
+    that both measured; ``generalization``: gain on sealed over gain on mine; ``ablation``: what each kind of remedy in
+    force contributes, where that was asked for (``orchestrator/ablation.py``: it replays)."""
 
     domain: str
     model: str
@@ -59,6 +63,7 @@ class Summary:
     generalization: float | None
     forgotten: Proportion
     decision: Decision
+    ablation: tuple[Without, ...] = ()
 
 
 def summaries(ledger: Ledger, patterns: Callable[[str, str], PatternCounts]) -> list[Summary]:
@@ -67,8 +72,30 @@ def summaries(ledger: Ledger, patterns: Callable[[str, str], PatternCounts]) -> 
     for one in _current(measured.measurements(ledger)):
         groups.setdefault((one.domain, one.model), []).append(one)
     ordered = sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
-    names = measured.names(ledger)
+    names = _names(ledger)
     return [_summary(ledger, *key, found, names, patterns(*key)) for key, found in ordered]
+
+
+def sealed_measurements(ledger: Ledger, domain: str, model: str) -> dict[str, dict[str, Measurement]]:
+    """Protocol hash -> task id -> its latest measurement without retries, of the sealed tasks of a domain and model."""
+    of_here = [one for one in _current(measured.measurements(ledger)) if (one.domain, one.model) == (domain, model)]
+    groups = grouped(one for one in of_here if one.split == Split.SEALED)
+    return {protocol: tasks for (protocol, retries), tasks in groups.items() if not retries}
+
+
+def _names(ledger: Ledger) -> dict[str, str]:
+    """hash -> how an arm is called."""
+    placebos = {one.hash: placebo.label(one.remedies) for one in protocols.named(ledger, placebo.NAME)}
+    return {**measured.names(ledger), **{digest: name for digest, name in placebos.items() if name is not None}}
+
+
+def _lesser(active: Protocol, names: Mapping[str, str]) -> dict[str, str]:
+    """hash -> how what is in force less one kind of remedy is called."""
+    whole = names.get(active.hash, active.hash[:12])
+    place = (active.domain, active.model)
+    return {
+        protocols.protocol_hash(*place, less(active, kind)): f"{whole} without {plural(kind)}" for kind in kinds(active)
+    }
 
 
 def _current(found: Iterable[Measurement]) -> list[Measurement]:
@@ -87,8 +114,8 @@ def _summary(
     counts: PatternCounts,
 ) -> Summary:
     zero = protocols.empty().hash
-    names = {**names, zero: "v0"}
     active = protocols.active(ledger, domain, model)
+    names = {**names, **_lesser(active, names), zero: "v0"}
     sealed = [one for one in found if one.split == Split.SEALED]
     compared = compare(sealed, zero, names)
     now = next((one for one in compared if one.name == names.get(active.hash, "")), None)

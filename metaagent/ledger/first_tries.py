@@ -13,7 +13,8 @@ from metaagent.records import ErrorEvent, Outcome, Verdict
 
 @dataclass(frozen=True, slots=True)
 class FirstTry:
-    """``reply`` is the text as the model gave it; verdicts and events are those of the first validation alone."""
+    """``reply`` is the text that was judged first, as the model gave it; verdicts and events are those of that
+    validation alone."""
 
     attempt_id: str
     task_id: str
@@ -38,15 +39,15 @@ _EVENTS = "SELECT * FROM error_events WHERE attempt_id IN (SELECT value FROM jso
 
 def first_tries(ledger: Ledger, protocol: str, model: str, task_ids: Iterable[str]) -> list[FirstTry]:
     """One for each (task, content) that was attempted under the protocol (its hash) and judged, in order of task id.
-    Attempts whose first call failed or repeated itself have nothing to mend, and are left out."""
+    Attempts of which no reply was judged have nothing to mend, and are left out."""
     latest = ledger.query(_LATEST, (protocol, model, json.dumps(sorted(task_ids))))
     ids = json.dumps([row["id"] for row in latest])
     replies: dict[str, str] = {}
     judged: dict[str, int] = {}
     for step in ledger.query(_STEPS, (ids,)):
         attempt_id = step["attempt_id"]
-        if step["kind"] == "model" and attempt_id not in replies and step["reply"] is not None:
-            replies[attempt_id] = step["reply"]
+        if step["kind"] == "model" and attempt_id not in judged and step["reply"] is not None:
+            replies[attempt_id] = step["reply"]  # of several before a validation the last is judged: a plan is none
         elif step["kind"] == "validation":
             judged.setdefault(attempt_id, step["number"])
     verdicts = _by_attempt(ledger.query(_VERDICTS, (ids,)), judged)
@@ -63,6 +64,28 @@ def first_tries(ledger: Ledger, protocol: str, model: str, task_ids: Iterable[st
         for row in sorted(latest, key=lambda row: (row["task_id"], row["id"]))
         if row["id"] in replies and row["id"] in judged
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the model said in one attempt until a reply was first judged: a text for each call, None for one that failed
+    or whose text is gone. ``judged``: whether one was."""
+
+    replies: tuple[str | None, ...]
+    judged: bool
+
+
+def said(ledger: Ledger, attempt_ids: Iterable[str]) -> dict[str, Said]:
+    """By attempt; those whose steps were pruned are left out."""
+    replies: dict[str, list[str | None]] = {}
+    judged: set[str] = set()
+    for step in ledger.query(_STEPS, (json.dumps(sorted(attempt_ids)),)):
+        attempt_id = step["attempt_id"]
+        if step["kind"] == "validation":
+            judged.add(attempt_id)
+        elif step["kind"] == "model" and attempt_id not in judged:
+            replies.setdefault(attempt_id, []).append(step["reply"])
+    return {attempt_id: Said(tuple(texts), attempt_id in judged) for attempt_id, texts in replies.items()}
 
 
 def _by_attempt(rows: Iterable[Row], judged: dict[str, int]) -> dict[str, list[Row]]:

@@ -7,16 +7,20 @@ from dataclasses import dataclass
 
 from metaagent.ledger.database import Ledger
 
-# How many further rungs a measurement allowed: the most that any attempt of its run climbed.
+# How many further rungs a measurement allowed: the most that any attempt of its run climbed under this protocol. None
+# where the protocol has a ladder of its own: that is part of it, whatever the run allowed.
 _ATTEMPTS = """
-    WITH climbed AS (SELECT a.run_id, max(o.rungs) - 1 AS retries FROM attempts a JOIN outcomes o ON o.attempt_id = a.id
-                     WHERE a.purpose = 'evaluate' GROUP BY a.run_id)
+    WITH climbed AS (SELECT a.run_id, a.protocol,
+                            CASE WHEN p.remedies LIKE '%"kind":"strategy"%' THEN 0 ELSE max(o.rungs) - 1 END AS retries
+                     FROM attempts a JOIN outcomes o ON o.attempt_id = a.id LEFT JOIN protocols p ON p.hash = a.protocol
+                     WHERE a.purpose = 'evaluate' GROUP BY a.run_id, a.protocol)
     SELECT a.id, a.task_id, a.task_hash, a.time, coalesce(a.domain, '') AS domain, a.model, a.protocol, c.retries,
            o.outcome, o.score, o.prompt_tokens + o.reply_tokens AS tokens, o.cost,
            (SELECT count(*) FROM steps WHERE attempt_id = a.id AND kind = 'model') AS calls,
            CASE WHEN o.calls > 0 THEN o.seconds END AS seconds,
            coalesce(s.split, '') AS split, coalesce(s.family, '') AS family
-    FROM attempts a JOIN outcomes o ON o.attempt_id = a.id JOIN climbed c ON c.run_id = a.run_id
+    FROM attempts a JOIN outcomes o ON o.attempt_id = a.id
+    JOIN climbed c ON c.run_id = a.run_id AND c.protocol = a.protocol
     LEFT JOIN v_splits s ON s.task_id = a.task_id
     WHERE a.purpose = 'evaluate' AND o.outcome IN ('pass', 'fail') ORDER BY a.id"""
 _UNITS = """

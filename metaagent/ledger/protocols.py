@@ -168,6 +168,16 @@ def versions(ledger: Ledger) -> list[Row]:
     return ledger.query("SELECT * FROM protocols ORDER BY id")
 
 
+def named(ledger: Ledger, name: str) -> list[Protocol]:
+    """Every version that holds a remedy of this name."""
+    rows = ledger.query(
+        """SELECT * FROM protocols WHERE EXISTS
+           (SELECT 1 FROM json_each(remedies) WHERE json_extract(value, '$.name') = ?) ORDER BY id""",
+        (name,),
+    )
+    return [_protocol(row, row["model"]) for row in rows]
+
+
 def in_force(ledger: Ledger) -> list[Protocol]:
     """Every protocol that is in force somewhere, by domain and model."""
     rows = ledger.query("SELECT * FROM v_active_protocols ORDER BY domain, model")

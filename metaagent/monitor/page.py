@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from metaagent.learning.ablation import Without, plural
 from metaagent.learning.report import Arm, Compared, Interval
 from metaagent.learning.verdict import Decision, Verdict
 
@@ -52,6 +53,8 @@ class Report:
     decision: Decision
     arms: tuple[Arm, ...]
     compared: tuple[Compared, ...]
+    in_force: str = ""
+    ablation: tuple[Without, ...] = ()
 
 
 def page(reports: Sequence[Report], grids: Sequence[Grid] = ()) -> str:
@@ -70,6 +73,7 @@ def _report(report: Report) -> list[str]:
         _decision(report.decision),
         *_arms(report.arms),
         *_comparisons(report.compared),
+        *_ablation(report),
     ]
 
 
@@ -120,6 +124,40 @@ def _comparisons(compared: Sequence[Compared]) -> Iterable[str]:
         for one in compared
     )
     yield _grid(Grid("Against zero-shot, the same tasks", columns, rows, frozenset(columns[1:])))
+
+
+def _ablation(report: Report) -> Iterable[str]:
+    if not report.ablation:
+        return
+    columns = (
+        *("without", "from", "tasks", "failed without", "failed with", "wrong without", "wrong with"),
+        *("fewer failed by it", "fewer wrong units by it", "gains/losses"),
+    )
+    rows = tuple(ablation_cells(row) for row in report.ablation)
+    title = f"What each kind of remedy of {report.in_force} contributes"
+    note = "The version in force less one kind, on the same sealed tasks; differences in points of all tasks or units."
+    yield _grid(Grid(title, columns, rows, frozenset(columns[2:]), note))
+    for row in report.ablation:
+        if not row.n:
+            yield f'<p class="soft">without {plural(row.kind)}: not measured: <code>{escape(row.next)}</code></p>'
+
+
+def ablation_cells(row: Without) -> tuple[object, ...]:
+    """A row of the ablation: kind, source, tasks, failed and wrong units without and with it, what it brings."""
+    if row.errors_without is None or row.errors_with is None:
+        return (plural(row.kind), row.how, *["-"] * 8)
+    return (
+        *(plural(row.kind), row.how, row.n, row.failed_without.k, row.failed_with.k),
+        *(f"{row.errors_without:.1%}", f"{row.errors_with:.1%}"),
+        *(points(row.fewer_failed), points(row.fewer_errors), f"{row.gains}/{row.losses}"),
+    )
+
+
+def points(found: Interval) -> str:
+    """A difference of shares with its 95% interval, in points."""
+    if found.value is None or found.low is None or found.high is None:
+        return "-"
+    return f"{100 * found.value:.0f} ({100 * found.low:.0f} to {100 * found.high:.0f})"
 
 
 def interval(found: Interval) -> str:

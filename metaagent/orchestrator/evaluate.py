@@ -13,6 +13,8 @@ from metaagent.errors import MetaagentError
 from metaagent.inference.gateway import Gateway
 from metaagent.inference.select import open_backend
 from metaagent.learning.divide import divide, rule_of
+from metaagent.learning.placebo import NAME as PLACEBO
+from metaagent.learning.placebo import placebo as placebo_remedies
 from metaagent.ledger import protocols, replies, runs
 from metaagent.ledger.database import Ledger
 from metaagent.orchestrator.crew import muster
@@ -43,11 +45,12 @@ class Measurement:
 
 @dataclass(slots=True)
 class _Bench:
-    """``protocol`` None: the one in force for each task's domain and model."""
+    """``protocol`` None: the one in force for each task's domain and model; ``placebo``: not that one, its placebo."""
 
     stand: Stand
     observe: Observer
     protocol: Protocol | None
+    placebo: bool = False
     made: list[Attempt] = field(default_factory=list)
 
 
@@ -63,7 +66,8 @@ def evaluate(
     limit: int | None = None,
     jobs: int | None = None,
 ) -> Measurement:
-    """Attempt every task of a set once, with purpose ``evaluate``. ``protocol`` is ``0`` or the beginning of a hash;
+    """Attempt every task of a set once, with purpose ``evaluate``. ``protocol`` is ``0``, the beginning of a hash,
+    or ``placebo``: in place of what is in force a neutral line about as long (learning/placebo.py);
     ``split`` leaves only that part of the set; ``retries`` 0 measures the first try alone.
 
     Raises NotFoundError for an unknown set, protocol or agent, BackendError where no model answers.
@@ -74,19 +78,22 @@ def evaluate(
         if split is not None:
             found = divide(ledger, tasks, rule_of(config.learning))
             tasks = [task for task in tasks if found[task.id] == split]
-        chosen = None if protocol is None else protocols.load(ledger, protocol)
-        options = MeasureOptions(agent, retries, jobs, (set_name, protocol or "active", split or "all"))
+        placebo = protocol == PLACEBO
+        chosen = None if protocol is None or placebo else protocols.load(ledger, protocol)
+        options = MeasureOptions(agent, retries, jobs, (set_name, protocol or "active", split or "all"), placebo)
         return measure_all(workspace, ledger, tasks[:limit], chosen, observe, options)
 
 
 @dataclass(frozen=True, slots=True)
 class MeasureOptions:
-    """``agent`` None: the best one for each task. ``args`` are noted with the run."""
+    """``agent`` None: the best one for each task. ``args`` are noted with the run. ``placebo``: in place of each
+    protocol its placebo."""
 
     agent: str | None = None
     retries: int = 0
     jobs: int | None = None
     args: tuple[str, ...] = ()
+    placebo: bool = False
 
 
 def measure_all(
@@ -108,7 +115,8 @@ def measure_all(
         gateway = Gateway(backend, config.deadlines, replies.LedgerReplyCache(ledger) if config.cache else None)
         judge = judge_with(workspace, ledger, notice=lambda text: observe(Notice(text)))
         stand = Stand(workspace, ledger, run_id, gateway, crew, judge, Purpose.EVALUATE, only, options.retries)
-        return await _measure(_Bench(stand, observe, protocol), tasks, options.jobs or config.run.jobs or backend.slots)
+        bench = _Bench(stand, observe, protocol, options.placebo)
+        return await _measure(bench, tasks, options.jobs or config.run.jobs or backend.slots)
 
     return asyncio.run(measured())
 
@@ -144,10 +152,17 @@ async def _work(bench: _Bench, left: Iterator[Task]) -> None:
 async def _one(bench: _Bench, task: Task) -> None:
     agent = agent_for(bench.stand, task)
     protocol = bench.protocol or protocols.active(bench.stand.ledger, task.domain, agent.model)
+    if bench.placebo:
+        protocol = _placebo_of(bench.stand.ledger, protocol)
     bench.observe(Started(task.id, task.title, agent.id))
     made = await measure(bench.stand, task, agent, protocol)
     bench.made.append(made)
     bench.observe(result_of(task, made, None, made.reason, None))
+
+
+def _placebo_of(ledger: Ledger, protocol: Protocol) -> Protocol:
+    note = f"placebo of {protocol.hash[:12]}"
+    return protocols.record(ledger, protocol.domain, protocol.model, placebo_remedies(protocol), note=note)
 
 
 def _measurement(bench: _Bench, seconds: float) -> Measurement:

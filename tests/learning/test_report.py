@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metaagent.learning.report import arms, compare, forgetting, generalization, reduction
+from metaagent.learning.report import arms, compare, difference, forgetting, generalization, reduction
 from metaagent.ledger.measured import Measurement
 
 ZERO, ONE = "hash0", "hash1"
@@ -62,6 +62,13 @@ def test_an_interval_is_the_same_again_and_ordered(pairs: list[tuple[float, floa
     assert found == reduction(pairs, draws=50)
     if found.low is not None and found.high is not None:
         assert found.low <= found.high
+
+
+def test_a_difference_is_in_points_of_all() -> None:
+    found = difference([(1.0, 0.0), (1.0, 1.0), (0.0, 0.0), (0.5, 0.0)])
+    assert found.value == pytest.approx(0.375)
+    assert found.low is not None and found.high is not None and 0 <= found.low < 0.375 < found.high <= 1
+    assert difference([]).value is None
 
 
 def test_generalization_is_gain_over_gain() -> None:

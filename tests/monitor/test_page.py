@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
+from metaagent.learning.ablation import Result, Without, without
 from metaagent.learning.report import Arm, Compared, Interval
 from metaagent.learning.verdict import Facts, decide
 from metaagent.monitor.page import Grid, Report, page
@@ -13,10 +14,22 @@ from metaagent.statistics import wilson
 FACTS = Facts(60, 9, 6, 0.1, Interval(0.5, 0.3, 0.7), 20, None, "", 4.0)
 
 
+ABLATION = (
+    without(
+        "fixer",
+        "h",
+        "replayed",
+        {"A": Result(False, 0.5), "B": Result(True, 1.0)},
+        {"A": Result(True, 1.0), "B": Result(True, 1.0)},
+    ),
+    Without("strategy", "h", "not measured", next="metaagent evaluate --protocol <h>"),
+)
+
+
 def made(**fields: object) -> str:
     arm = Arm("v1 <b>", "h", 0, 20, wilson(5, 20), 0.2, 1.0, 400.0, None, 0.0)
     compared = Compared("v1 <b>", 20, 8, 1, Interval(0.5, 0.3, 0.7), Interval(None), None)
-    given: dict[str, object] = {"arms": (arm,), "compared": (compared,), **fields}
+    given: dict[str, object] = {"arms": (arm,), "compared": (compared,), "ablation": ABLATION, **fields}
     report = Report("What <was> learned", "2026-11-27", decide(FACTS), **given)  # type: ignore[arg-type]
     return page([report, report], [Grid("P & Q", ("a", "n"), (("<x>", 3),), frozenset({"n"}))])
 
@@ -46,6 +59,13 @@ def test_a_page_is_whole_and_says_the_verdict() -> None:
     assert tags.open == []
     assert '<p class="verdict go">go</p>' in text
     assert "50% (30% to 70%)" in text and "5 of 20" in text
+
+
+def test_the_ablation_says_what_is_known_and_how_to_know_the_rest() -> None:
+    text = made()
+    assert "<td>fixers</td><td>replayed</td>" in text and "25.0%" in text and "1/0" in text
+    assert "without strategies: not measured: <code>metaagent evaluate --protocol &lt;h&gt;</code>" in text
+    assert "contributes" not in made(ablation=())
 
 
 def test_names_from_elsewhere_are_text_not_markup() -> None:
