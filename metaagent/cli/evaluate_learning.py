@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 from metaagent.cli.state import Column, Table
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from metaagent.learning.report import Arm, Compared
     from metaagent.learning.summary import Summary
     from metaagent.ledger.database import Ledger
     from metaagent.monitor.page import Grid
@@ -17,10 +20,7 @@ _HOLDS = {True: "holds", False: "no", None: "not measurable yet"}
 
 def parts(one: Summary) -> list[str | Table]:
     """Sealed arms and the go/no-go rules of one domain and model."""
-    from metaagent.monitor.page import interval
-
     title = f"\n{one.domain or 'no domain'} on {one.model}: sealed tasks ({one.in_force} is in force)"
-    compared = {found.name: found for found in one.compared}
     columns: list[Column | str] = [
         "arm",
         Column("tasks", right=True),
@@ -33,21 +33,28 @@ def parts(one: Summary) -> list[str | Table]:
         Column("broken", right=True, minor=2),
         Column("calls", right=True, minor=3),
     ]
-    rows: list[tuple[object, ...]] = []
-    for arm in one.arms:
-        against = compared.get(arm.name)
-        head = (arm.name, arm.n, arm.failed.k, f"{100 * arm.failed.low:.1f} to {100 * arm.failed.high:.1f}%")
-        tail: tuple[object, ...] = ("-", "-", "-", "-")
-        if against is not None:
-            broken = "-" if against.broken is None else f"{against.broken:.1%}"
-            changes = (interval(against.fewer_failed), interval(against.fewer_errors))
-            tail = (*changes, f"{against.gains}/{against.losses}", broken)
-        rows.append((*head, f"{arm.error_rate:.1%}", *tail, f"{arm.calls_per_task:.2f}"))
+    rows = [*_rows(one.arms, one.compared), *_rows(one.unseen_arms, one.unseen_compared, ", families never mined")]
     rules = [(rule.rule, rule.measured, _HOLDS[rule.holds]) for rule in one.decision.rules]
     holds = Column("holds", paint={"holds": "green", "no": "red", "not measurable yet": "yellow"})
     verdict = f"{one.decision.verdict}: {one.decision.why}"
     ablation: list[str | Table] = [*_ablation(one), ""] if one.ablation else []
     return [title, Table(columns, rows), _kept(one), "", *ablation, Table(["rule", "measured", holds], rules), verdict]
+
+
+def _rows(arms: Sequence[Arm], compared: Sequence[Compared], of: str = "") -> Iterator[tuple[object, ...]]:
+    """One row for each arm, with what it brings against zero-shot on the same tasks."""
+    from metaagent.monitor.page import interval
+
+    by_name = {found.name: found for found in compared}
+    for arm in arms:
+        against = by_name.get(arm.name)
+        head = (f"{arm.name}{of}", arm.n, arm.failed.k, f"{100 * arm.failed.low:.1f} to {100 * arm.failed.high:.1f}%")
+        tail: tuple[object, ...] = ("-", "-", "-", "-")
+        if against is not None:
+            broken = "-" if against.broken is None else f"{against.broken:.1%}"
+            changes = (interval(against.fewer_failed), interval(against.fewer_errors))
+            tail = (*changes, f"{against.gains}/{against.losses}", broken)
+        yield (*head, f"{arm.error_rate:.1%}", *tail, f"{arm.calls_per_task:.2f}")
 
 
 def _ablation(one: Summary) -> list[str | Table]:

@@ -129,37 +129,35 @@ LOOP = record(
 )
 
 INTERVAL = record(value=maybe(NUMBER), low=maybe(NUMBER), high=maybe(NUMBER))
+ARM = record(
+    name=TEXT,
+    protocol=TEXT,
+    retries=COUNT,
+    n=COUNT,
+    failed=SHARE,
+    error_rate=NUMBER,
+    calls_per_task=NUMBER,
+    tokens_per_task=NUMBER,
+    seconds_per_task=maybe(NUMBER),
+    cost_per_task=NUMBER,
+)
+COMPARED = record(
+    name=TEXT,
+    n=COUNT,
+    gains=COUNT,
+    losses=COUNT,
+    fewer_failed=INTERVAL,
+    fewer_errors=INTERVAL,
+    broken=maybe(NUMBER),
+)
 SUMMARY = record(
     "evaluate --learning; what learning came to for one domain and model, on sealed tasks",
     domain=TEXT,
     model=TEXT,
     in_force=TEXT,
     sealed=COUNT,
-    arms=listed(
-        record(
-            name=TEXT,
-            protocol=TEXT,
-            retries=COUNT,
-            n=COUNT,
-            failed=SHARE,
-            error_rate=NUMBER,
-            calls_per_task=NUMBER,
-            tokens_per_task=NUMBER,
-            seconds_per_task=maybe(NUMBER),
-            cost_per_task=NUMBER,
-        )
-    ),
-    compared=listed(
-        record(
-            name=TEXT,
-            n=COUNT,
-            gains=COUNT,
-            losses=COUNT,
-            fewer_failed=INTERVAL,
-            fewer_errors=INTERVAL,
-            broken=maybe(NUMBER),
-        )
-    ),
+    arms=listed(ARM),
+    compared=listed(COMPARED),
     generalization=maybe(NUMBER),
     forgotten=SHARE,
     decision=record(
@@ -185,6 +183,8 @@ SUMMARY = record(
             next=TEXT,
         )
     ),
+    unseen_arms=listed(ARM),
+    unseen_compared=listed(COMPARED),
 )
 CYCLE = record(
     "full-cycle",

@@ -19,7 +19,7 @@ from metaagent.learning.report import (
 )
 from metaagent.learning.splits import Split
 from metaagent.learning.verdict import Decision, Facts, decide
-from metaagent.ledger import measured, protocols
+from metaagent.ledger import measured, protocols, splits
 from metaagent.ledger.database import Ledger
 from metaagent.ledger.measured import Measurement, Spending
 from metaagent.records import Protocol
@@ -52,7 +52,8 @@ class Week:
 class Summary:
     """``in_force`` is the name of the version; ``forgotten`` compares it with the best version before it, on all tasks
     that both measured; ``generalization``: gain on sealed over gain on mine; ``ablation``: what each kind of remedy in
-    force contributes, where that was asked for (``orchestrator/ablation.py``: it replays)."""
+    force contributes, where that was asked for (``orchestrator/ablation.py``: it replays). ``unseen_arms`` and
+    ``unseen_compared`` are the same for sealed tasks of families that learning has never seen a task of."""
 
     domain: str
     model: str
@@ -64,6 +65,8 @@ class Summary:
     forgotten: Proportion
     decision: Decision
     ablation: tuple[Without, ...] = ()
+    unseen_arms: tuple[Arm, ...] = ()
+    unseen_compared: tuple[Compared, ...] = ()
 
 
 def summaries(ledger: Ledger, patterns: Callable[[str, str], PatternCounts]) -> list[Summary]:
@@ -118,6 +121,8 @@ def _summary(
     names = {**names, **_lesser(active, names), zero: "v0"}
     sealed = [one for one in found if one.split == Split.SEALED]
     compared = compare(sealed, zero, names)
+    mined = splits.families(ledger, Split.MINE, domain)
+    unseen = [one for one in sealed if one.family and one.family not in mined]
     now = next((one for one in compared if one.name == names.get(active.hash, "")), None)
     groups = grouped(found)
     facts = Facts(
@@ -143,6 +148,8 @@ def _summary(
         ),
         forgotten=forgetting(_against_best(groups, zero, active.hash)),
         decision=decide(facts),
+        unseen_arms=tuple(arms(unseen, names)),
+        unseen_compared=tuple(compare(unseen, zero, names)),
     )
 
 

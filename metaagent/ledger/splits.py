@@ -88,6 +88,14 @@ def task_ids(ledger: Ledger, split: str) -> frozenset[str]:
     return frozenset(row[0] for row in ledger.query("SELECT task_id FROM v_splits WHERE split = ?", (split,)))
 
 
+def families(ledger: Ledger, split: str, domain: str) -> frozenset[str]:
+    """The families of the tasks of one split of a domain."""
+    found = ledger.query(
+        "SELECT DISTINCT family FROM v_splits WHERE split = ? AND coalesce(domain, '') = ?", (split, domain)
+    )
+    return frozenset(row[0] for row in found if row[0])
+
+
 def retire(ledger: Ledger, ids: Iterable[str]) -> int:
     """Takes sealed tasks whose events were looked at out of all reports to come. How many."""
 

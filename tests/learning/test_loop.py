@@ -26,13 +26,15 @@ def make(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[
     monkeypatch.setenv("METAAGENT_BACKEND", BACKEND)
 
     def made(expected: Callable[[str, int], tuple[str, int]]) -> Place:
-        place = make_place(tmp_path / "place", config="learning: {salt: a test}\n")
+        place = make_place(tmp_path / "place", config="learning: {salt: a test, unseen_families: [late]}\n")
         rows, rules = [], []
         for number in range(COUNT):
             name, total = f"{FIRST[number % 10]} {LAST[(7 * number) % 12]}", 11 + 3 * number
             text = f"Record {number:02} of {name}: {total} in all."
             wanted = expected(name, total)
-            rows.append({"id": f"REC-{number:03}", "text": text, "name": wanted[0], "total": wanted[1]})
+            family = "late" if number % 10 == 9 else "usual"
+            row = {"id": f"REC-{number:03}", "text": text, "name": wanted[0], "total": wanted[1], "family": family}
+            rows.append(row)
             rules.append({"contains": text, "json": {"name": name, "total": total}})
         (place.root / "tasks" / "records.yaml").write_text(SET, encoding="utf-8")
         (place.root / "tasks" / "records.jsonl").write_text(_lines(rows), encoding="utf-8")
@@ -60,6 +62,10 @@ def test_a_planted_convention_is_learned_proven_and_kept(make: Any, cli: Cli, mo
     before, after = summary["arms"][0], next(arm for arm in summary["arms"] if arm["name"] == summary["in_force"])
     assert (before["name"], before["failed"]["k"], after["failed"]["k"]) == ("v0", before["n"], 0)
     assert summary["compared"][0]["fewer_failed"]["value"] == 1.0
+    assert [(arm["name"], arm["n"], arm["failed"]["k"]) for arm in summary["unseen_arms"]] == [
+        ("v0", 6, 6),
+        (summary["in_force"], 6, 0),
+    ]
 
     again = cli("learn", "--json")  # nothing is left to learn, and nothing is tried twice
     assert again.status == 0 and again.json[0]["trials"] == [] and again.json[0]["failures"] == 0
