@@ -36,7 +36,8 @@ STEADY = 20
 
 @dataclass(frozen=True, slots=True)
 class TrialOptions:
-    """``again``: register a candidate anew that was decided before. ``retries``: further rungs for both arms."""
+    """``again``: register a candidate anew that was decided before. ``retries``: further rungs for both arms.
+    ``limit``: at most so many gate tasks, the first of their hashed order; it holds when the trial is registered."""
 
     metric: str = "passed"
     again: bool = False
@@ -45,6 +46,7 @@ class TrialOptions:
     agent: str | None = None
     delta: float = gate.DELTA
     note: str = ""
+    limit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +191,7 @@ async def _test(
             ended = trial.void(ledger, found, changed)
             return _result(found, ended, None, 0)
     else:
+        tasks = tasks[: options.limit]
         terms = _terms(ledger, tasks, candidate, options)
         at_first = gate.standing([], terms)
         if at_first.verdict is not None:

@@ -5,6 +5,7 @@ The model writes names in small letters, which a planted fixer mends, and totals
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 from metaagent.ledger import protocols
 from metaagent.ledger.database import Ledger
+from metaagent.ledger.first_tries import first_tries
 from metaagent.records import Protocol, Remedy
 from tests.conftest import Ran
 from tests.learning import trying
@@ -175,3 +177,22 @@ def test_a_placebo_is_measured_beside_what_is_in_force(place: Place, cli: Cli, r
     assert (placebo["gains"], placebo["losses"]) == (0, 0)
     assert "placebo of 16 tokens" in cli("evaluate", "--learning").out
     assert any("The river lies still" in prompt for prompt in place.prompts())
+
+
+def test_a_plan_is_not_taken_for_the_reply_that_was_judged(place: Place, cli: Cli) -> None:
+    """A reasoning task is asked twice before anything is judged; its plan is prose, which no fixer could mend."""
+    spec = place.root / "tasks" / "records.yaml"
+    spec.write_text(spec.read_text(encoding="utf-8") + "strategy: reasoning\n", encoding="utf-8")
+    script = json.loads((place.root / "script.yaml").read_text(encoding="utf-8"))
+    plan = {"match": "(?s)^(?!.*First I).*plan", "reply": "First I read the text."}
+    place.write_script([plan, *script["rules"]])
+    active = in_force(place, FIXER, RULE)
+    measure(cli, "0", active.hash)
+    assert any("First I read" in prompt for prompt in place.prompts())
+    row = rows(cli)["fixer"]
+    assert (row["how"], row["failed_without"]["k"], row["failed_with"]["k"]) == ("replayed", 12, 0)
+    assert row["errors_without"] == 0.5
+    with Ledger.open(place.workspace.ledger_path, read_only=True) as ledger:
+        ids = [row[0] for row in place.rows("SELECT task_id FROM v_splits")]
+        tries = first_tries(ledger, active.hash, trying.MODEL, ids)
+    assert len(tries) == 12 and all(json.loads(one.reply)["name"].islower() for one in tries)
