@@ -66,17 +66,19 @@ def _ablation(one: Summary) -> list[str | Table]:
         "without",
         Column("from", minor=1),
         Column("tasks", right=True),
-        Column("failed: without", right=True),
-        Column("with", right=True),
-        Column("wrong units: without", right=True),
-        Column("with", right=True),
-        Column("points fewer failed by it", right=True),
-        Column("points fewer errors by it", right=True),
+        Column("failed", right=True),
+        Column("wrong units", right=True),
+        Column("points fewer failed", right=True),
+        Column("points fewer wrong", right=True),
         Column("gains/losses", right=True, minor=2),
     ]
     rows = [tuple(ablation_cells(row)) for row in one.ablation]
     missing = [f"without {plural(row.kind)}: not measured: {row.next}" for row in one.ablation if not row.n]
-    return [f"what each kind of remedy of {one.in_force} contributes:", Table(columns, rows), *missing]
+    return [
+        f"what each kind of remedy of {one.in_force} contributes (without it → with it):",
+        Table(columns, rows),
+        *missing,
+    ]
 
 
 def _kept(one: Summary) -> str:
@@ -113,12 +115,13 @@ def write_page(ledger: Ledger, path: Path, found: list[Summary]) -> None:
     reports = [
         Report(
             f"{one.domain or 'no domain'} on {one.model}",
-            ledger.now()[:16],
+            f"{ledger.now()[:16].replace('T', ' ')} UTC",
             one.decision,
             one.arms,
             one.compared,
             one.in_force,
             one.ablation,
+            one.unseen_compared,
         )
         for one in found
     ]

@@ -23,12 +23,16 @@ p { margin: .4rem 0; } .soft { color: var(--soft); } .go { color: var(--good); }
 .wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid var(--line); vertical-align: top; }
 th { font-weight: 600; color: var(--soft); font-size: .85rem; } td.n, th.n { text-align: right; white-space: nowrap; }
-svg { display: block; max-width: 100%; height: auto; }
+td.go, td.no-go, td.not { white-space: nowrap; }
+.grid td:not(.n) { min-width: 6rem; } .grid td.long { min-width: 14rem; } code { overflow-wrap: anywhere; }
+.chart { display: block; max-width: 46rem; overflow: visible; margin: .3rem 0 1rem; }
 svg text { font: 13px system-ui, sans-serif; fill: var(--ink); }
 svg .axis { stroke: var(--line); } svg .bar { fill: var(--bar); }
 svg .whisker { stroke: var(--ink); stroke-width: 1.5; }
 svg .tick { fill: var(--soft); font-size: 11px; }
 """
+LONG = 40
+"""Characters of a text that is given room to be read in, where a table is wider than the screen."""
 _META = '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
 _CLASSES = {Verdict.GO: "go", Verdict.NO_GO: "no-go", Verdict.NOT_ENOUGH: "not"}
 
@@ -46,7 +50,7 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What learning came to for one domain and model."""
+    """What learning came to for one domain and model. ``unseen``: comparisons on families that were never mined."""
 
     title: str
     made: str
@@ -55,6 +59,7 @@ class Report:
     compared: tuple[Compared, ...]
     in_force: str = ""
     ablation: tuple[Without, ...] = ()
+    unseen: tuple[Compared, ...] = ()
 
 
 def page(reports: Sequence[Report], grids: Sequence[Grid] = ()) -> str:
@@ -72,7 +77,8 @@ def _report(report: Report) -> list[str]:
         f'<p class="soft">made {escape(report.made)}; sealed tasks are those that learning never saw</p>',
         _decision(report.decision),
         *_arms(report.arms),
-        *_comparisons(report.compared),
+        *_comparisons(report.compared, "Against zero-shot, the same tasks"),
+        *_comparisons(report.unseen, "The same on kinds of task that learning never met"),
         *_ablation(report),
     ]
 
@@ -112,7 +118,7 @@ def _arms(arms: Sequence[Arm]) -> Iterable[str]:
     yield _grid(Grid("", columns, rows, frozenset(columns[1:])))
 
 
-def _comparisons(compared: Sequence[Compared]) -> Iterable[str]:
+def _comparisons(compared: Sequence[Compared], title: str) -> Iterable[str]:
     if not compared:
         return
     columns = ("arm", "tasks", "gains", "losses", "fewer failed tasks", "fewer wrong units", "right ones broken")
@@ -123,19 +129,18 @@ def _comparisons(compared: Sequence[Compared]) -> Iterable[str]:
         )
         for one in compared
     )
-    yield _grid(Grid("Against zero-shot, the same tasks", columns, rows, frozenset(columns[1:])))
+    yield _grid(Grid(title, columns, rows, frozenset(columns[1:])))
 
 
 def _ablation(report: Report) -> Iterable[str]:
     if not report.ablation:
         return
-    columns = (
-        *("without", "from", "tasks", "failed without", "failed with", "wrong without", "wrong with"),
-        *("fewer failed by it", "fewer wrong units by it", "gains/losses"),
-    )
+    columns = ("without", "from", "tasks", "failed", "wrong units", "fewer failed", "fewer wrong", "gains/losses")
     rows = tuple(ablation_cells(row) for row in report.ablation)
     title = f"What each kind of remedy of {report.in_force} contributes"
-    note = "The version in force less one kind, on the same sealed tasks; differences in points of all tasks or units."
+    note = (
+        "Without one kind → with it, on the same sealed tasks; fewer by so many points of all tasks, or of all units."
+    )
     yield _grid(Grid(title, columns, rows, frozenset(columns[2:]), note))
     for row in report.ablation:
         if not row.n:
@@ -143,12 +148,12 @@ def _ablation(report: Report) -> Iterable[str]:
 
 
 def ablation_cells(row: Without) -> tuple[object, ...]:
-    """A row of the ablation: kind, source, tasks, failed and wrong units without and with it, what it brings."""
+    """A row of the ablation: kind, source, tasks, failed and wrong units without it and with it, what it brings."""
     if row.errors_without is None or row.errors_with is None:
-        return (plural(row.kind), row.how, *["-"] * 8)
+        return (plural(row.kind), row.how, *["-"] * 6)
     return (
-        *(plural(row.kind), row.how, row.n, row.failed_without.k, row.failed_with.k),
-        *(f"{row.errors_without:.1%}", f"{row.errors_with:.1%}"),
+        *(plural(row.kind), row.how, row.n, f"{row.failed_without.k} → {row.failed_with.k}"),
+        f"{row.errors_without:.1%} → {row.errors_with:.1%}",
         *(points(row.fewer_failed), points(row.fewer_errors), f"{row.gains}/{row.losses}"),
     )
 
@@ -171,7 +176,7 @@ def interval(found: Interval) -> str:
 
 def _grid(grid: Grid) -> str:
     def cell(tag: str, column: str, value: object) -> str:
-        kind = ' class="n"' if column in grid.numbers else ""
+        kind = ' class="n"' if column in grid.numbers else ' class="long"' if len(str(value)) > LONG else ""
         return f"<{tag}{kind}>{escape(str(value))}</{tag}>"
 
     head = "".join(cell("th", column, column) for column in grid.columns)
@@ -181,25 +186,27 @@ def _grid(grid: Grid) -> str:
     )
     title = f"<h2>{escape(grid.title)}</h2>" if grid.title else ""
     note = f'<p class="soft">{escape(grid.note)}</p>' if grid.note else ""
-    return f'{title}{note}<div class="wide"><table><tr>{head}</tr>{rows}</table></div>'
+    if not grid.rows:
+        return f'{title}{note}<p class="soft">none yet</p>'
+    return f'{title}{note}<div class="wide"><table class="grid"><tr>{head}</tr>{rows}</table></div>'
 
 
 def bar_chart(bars: Sequence[tuple[str, float, float, float, str]], caption: str) -> str:
-    """Horizontal bars from 0 to 1: (name, value, low, high, note); the whisker is the interval."""
-    left, width, height, step = 190, 460, 22, 34
-    tall = step * len(bars) + 26
-    parts = [f'<svg viewBox="0 0 760 {tall}" role="img" aria-label="{escape(caption)}">']
-    for tick in (0.0, 0.25, 0.5, 0.75, 1.0):
-        x = left + tick * width
-        parts.append(f'<line class="axis" x1="{x:.1f}" y1="0" x2="{x:.1f}" y2="{tall - 20}"/>')
-        parts.append(f'<text class="tick" x="{x:.1f}" y="{tall - 6}" text-anchor="middle">{tick:.0%}</text>')
+    """Horizontal bars from 0 to 1: (name, value, low, high, note); the whisker is the interval. Lengths are shares of
+    the width and letters keep their size, so that it can be read on a narrow screen too."""
+    step, height, first = 48, 18, 22
+    tall = step * len(bars) + 22
+    parts = [f'<svg class="chart" width="100%" height="{tall}" role="img" aria-label="{escape(caption)}">']
+    for tick, anchor in ((0, "start"), (25, "middle"), (50, "middle"), (75, "middle"), (100, "end")):
+        parts.append(f'<line class="axis" x1="{tick}%" y1="0" x2="{tick}%" y2="{tall - 20}"/>')
+        parts.append(f'<text class="tick" x="{tick}%" y="{tall - 6}" text-anchor="{anchor}">{tick}%</text>')
     for number, (name, value, low, high, note) in enumerate(bars):
-        y, middle = number * step + 4, number * step + 4 + height / 2
-        parts.append(f'<text x="{left - 8}" y="{middle + 5:.1f}" text-anchor="end">{escape(name[:26])}</text>')
-        parts.append(f'<rect class="bar" x="{left}" y="{y}" width="{value * width:.1f}" height="{height}" rx="2"/>')
-        ends = (left + low * width, left + high * width)
-        parts.append(f'<line class="whisker" x1="{ends[0]:.1f}" y1="{middle}" x2="{ends[1]:.1f}" y2="{middle}"/>')
-        for x in ends:
-            parts.append(f'<line class="whisker" x1="{x:.1f}" y1="{middle - 5}" x2="{x:.1f}" y2="{middle + 5}"/>')
-        parts.append(f'<text x="{left + width + 12}" y="{middle + 5:.1f}">{value:.0%}, {escape(note)}</text>')
+        top = number * step
+        y, middle = top + first, top + first + height / 2
+        parts.append(f'<text x="2" y="{top + 16}">{escape(name)}</text>')
+        parts.append(f'<text x="100%" dx="-2" y="{top + 16}" text-anchor="end">{value:.0%}, {escape(note)}</text>')
+        parts.append(f'<rect class="bar" x="0" y="{y}" width="{value:.2%}" height="{height}" rx="2"/>')
+        parts.append(f'<line class="whisker" x1="{low:.2%}" y1="{middle}" x2="{high:.2%}" y2="{middle}"/>')
+        for end in (low, high):
+            parts.append(f'<line class="whisker" x1="{end:.2%}" y1="{middle - 5}" x2="{end:.2%}" y2="{middle + 5}"/>')
     return "".join(parts) + "</svg>"
