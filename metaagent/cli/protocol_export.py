@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from metaagent.ledger.database import Ledger
     from metaagent.records import Protocol
 
-FORMS = ("json", "system-prompt", "agents-md", "claude-md", "modelfile")
+FORMS = ("json", "python", "system-prompt", "agents-md", "claude-md", "modelfile")
 
 
 def export(
@@ -21,18 +21,22 @@ def export(
     to: Annotated[str, typer.Option("--to", metavar="|".join(FORMS), help="The form.")] = "json",
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Default: stdout.")] = None,
 ) -> None:
-    """Print what was learned in a form that other tools read."""
+    """Print what was learned in a form that other tools read; python: a module that holds the fixers."""
     from metaagent.cli import render
     from metaagent.errors import StorageError, UsageError
     from metaagent.learning.export import FORMS as MAKE
     from metaagent.learning.export import Export
 
     state = current()
-    if to not in MAKE:
-        raise UsageError(f"no form '{to}'", mend=f"--to {'|'.join(MAKE)}")
+    if to not in FORMS:
+        raise UsageError(f"no form '{to}'", mend=f"--to {'|'.join(FORMS)}")
     with state.ledger(read_only=True) as ledger:
         protocol = _chosen(ledger, version)
-        text = MAKE[to](Export(protocol, _readable(ledger, protocol), _base_model(state, protocol)))
+        readable = _readable(ledger, protocol)
+        if to == "python":
+            text = _python(state, ledger, protocol, readable)
+        else:
+            text = MAKE[to](Export(protocol, readable, _base_model(state, protocol)))
     if output is None:
         render.show(text.rstrip("\n"))
         return
@@ -44,6 +48,15 @@ def export(
     except OSError as error:
         raise StorageError(f"cannot write {output}: {error.strerror}") from error
     state.notice(f"wrote {output}")
+
+
+def _python(state: State, ledger: Ledger, protocol: Protocol, readable: tuple[str, ...]) -> str:
+    from metaagent.orchestrator.exported import python_module
+
+    made = python_module(state.workspace(), ledger, protocol, readable)
+    for line in made.left_out:
+        state.notice(f"left out: {line}")
+    return made.source
 
 
 def import_(

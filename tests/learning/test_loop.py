@@ -74,6 +74,8 @@ def test_a_planted_convention_is_learned_proven_and_kept(make: Any, cli: Cli, mo
     assert cli("evaluate", "--html", page).status == 0 and "<svg" in page.read_text(encoding="utf-8")
     exported = cli("protocol", "export", "--to", "agents-md").out
     assert "name: " in exported and "total: " in exported
+    module = cli("protocol", "export", "--to", "python").out
+    assert re.search(r"it did to \d\d+ stored replies exactly what metaagent does", module) and "'upper'" in module
 
     text = "\n".join(place.prompts())
     assert "AMBER" not in text and "1100" not in text  # no prompt held what it was judged by

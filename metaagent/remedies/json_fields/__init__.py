@@ -1,6 +1,6 @@
 """``json.fields``: the learned JSON fixer. Its settings hold a program (program.py), made by learning from the errors
-of
-structured checks and readable by people (describe.py); here it is applied. It abstains on a reply that is not JSON."""
+of structured checks and readable by people (describe.py); here it is applied. It abstains on a reply that is no JSON.
+"""
 
 from __future__ import annotations
 

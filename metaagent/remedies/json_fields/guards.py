@@ -1,12 +1,10 @@
 """Guards: the tests that decide which branch of a program holds. Lists, like expressions; they never raise.
 
-``["word", w]`` the text has the keyword; ``["own-word", w]`` the value
-has it, ``["title-word", w]`` the task's title; ``["shape", source, s]`` the look of a
-value
-(``Aa 9``); ``["equals", source, v]``; ``["trait", name]`` a stated property of the value; ``["beside", side, w]`` the
-word next
-to the value in the text; ``["settled", name...]`` these fields needed no
-mending; ``["and", g...]``, ``["not", g]``. A source is ``own``, ``field:NAME`` or ``fixed:NAME``.
+``["word", w]`` the text has the keyword; ``["own-word", w]`` the value has it, ``["title-word", w]`` the task's
+title; ``["shape", source, s]`` the look of a value (``Aa 9``); ``["equals", source, v]``; ``["trait", name]`` a
+stated property of the value; ``["beside", side, w]`` the word next to the value in the text; ``["settled", name...]``
+these fields needed no mending; ``["and", g...]``, ``["not", g]``. A source is ``own``, ``field:NAME`` or
+``fixed:NAME``.
 """
 
 from __future__ import annotations
