@@ -66,10 +66,13 @@ def _observer(state: State) -> Observer:
 
 
 def _row(cycle: Cycle, summaries: list[Any]) -> dict[str, Any]:
+    from dataclasses import asdict
+
     from metaagent.cli.learn_loop import row
 
     return {
         "run": {"tasks": cycle.run.tasks, "passed": cycle.run.passed, "failed": cycle.run.failed},
+        "watched": [asdict(one) for one in cycle.watched],
         "learned": [row(one) for one in cycle.learned],
         "measured": [{"run_id": one.run_id, "tasks": one.tasks, "passed": one.passed} for one in cycle.measured],
         "summaries": summaries,
@@ -78,6 +81,9 @@ def _row(cycle: Cycle, summaries: list[Any]) -> dict[str, Any]:
 
 
 def _close(state: State, cycle: Cycle) -> None:
+    for one in cycle.watched:
+        seen = f"{one.watch.errors} errors in {one.watch.attempts} real attempts since its promotion"
+        state.notice(f"watched {one.protocol[:12]} ({one.domain or 'no domain'}): {one.verdict}, {seen}")
     for text in dict.fromkeys(text for one in cycle.learned for text in one.said):
         state.notice(text)
     promoted = sum(one.promoted for one in cycle.learned)

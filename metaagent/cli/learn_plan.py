@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,6 +10,7 @@ import typer
 from metaagent.cli.state import Column, State, Table, current
 
 if TYPE_CHECKING:
+    from metaagent.learning.bandit import Arm
     from metaagent.learning.plan import Plan
     from metaagent.records import Protocol
 
@@ -34,14 +36,42 @@ def show_plan(state: State, candidates: list[Protocol], metric: str, retries: in
 
     options = TrialOptions(metric=metric, retries=retries)
     plans = [(one, plan(state.workspace(), one, options)) for one in candidates]
-    state.out("learn", [_row(*pair) for pair in plans], *_human(plans))
+    orders = _orders(state, candidates)
+    rows = [{**_row(one, made), "arms": [asdict(arm) for arm in orders[one.domain]]} for one, made in plans]
+    state.out("learn", rows, *_human(plans), *_kinds(orders))
     for text in dict.fromkeys(text for _, made in plans for text in made.said):
         state.notice(text)
 
 
-def _row(candidate: Protocol, made: Plan) -> dict[str, Any]:
-    from dataclasses import asdict
+def _orders(state: State, candidates: list[Protocol]) -> dict[str, list[Arm]]:
+    """By domain, the kinds of remedy in the order in which they are tried."""
+    from metaagent.orchestrator.learn import kinds_in_order
 
+    with state.ledger(read_only=True) as ledger:
+        return {one.domain: kinds_in_order(ledger, one.domain) for one in candidates}
+
+
+def _kinds(orders: dict[str, list[Arm]]) -> list[Table | str]:
+    """What the ledger's own trials say of each kind: a bandit's table (``learning/bandit.py``)."""
+    columns: list[Column | str] = [
+        "kind",
+        Column("tried", right=True),
+        Column("promoted", right=True),
+        Column("expected", right=True),
+        Column("calls a pair", right=True, minor=1),
+        Column("value", right=True),
+    ]
+    found: list[Table | str] = []
+    for domain, kinds in orders.items():
+        rows = [(one.kind, one.tried, one.promoted, one.expected, one.calls, one.value) for one in kinds]
+        found += [
+            f"\nkinds of remedy for {domain or 'no domain'}, in the order in which they are tried",
+            Table(columns, rows),
+        ]
+    return found
+
+
+def _row(candidate: Protocol, made: Plan) -> dict[str, Any]:
     names = {"candidate": candidate.hash, "domain": candidate.domain, "model": candidate.model}
     return {**names, **asdict(made)}
 

@@ -22,8 +22,7 @@ def command(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Note nothing in the ledger.")] = False,
 ) -> None:
     """Make candidate remedies from mine's errors; no model call. Shows the tasks of mine that would change."""
-    from metaagent.learning.bandit import arms
-    from metaagent.orchestrator.learn import candidates_for, pulls, subjects
+    from metaagent.orchestrator.learn import candidates_for, kinds_in_order, subjects
 
     state = current()
     rows: list[dict[str, Any]] = []
@@ -32,7 +31,7 @@ def command(
             cases, found = candidates_for(state.workspace(), ledger, subject, state.notice, keep=not dry_run)
             _say(state, subject, cases, found)
             rows += [_row(subject, one, len(cases)) for one in found]
-            kinds = [arm.kind for arm in arms(subject.domain, pulls(ledger))]
+            kinds = [arm.kind for arm in kinds_in_order(ledger, subject.domain)]
             state.detail(f"{subject.domain}: kinds in the order in which they are tried: {', '.join(kinds)}")
     state.out("learn", rows, _table(rows), *_details(rows))
     if rows:

@@ -98,6 +98,17 @@ PLAN = record(
     chances=listed(record(gains=NUMBER, losses=NUMBER, power=NUMBER)),
     decided=COUNT,
     said=listed(TEXT),
+    arms=listed(
+        record(
+            "the kinds of remedy in the order in which they are tried in the candidate's domain",
+            kind=TEXT,
+            tried=COUNT,
+            promoted=COUNT,
+            expected=NUMBER,
+            calls=NUMBER,
+            value=NUMBER,
+        )
+    ),
 )
 
 PROPOSED = record(
@@ -186,9 +197,24 @@ SUMMARY = record(
     unseen_arms=listed(ARM),
     unseen_compared=listed(COMPARED),
 )
+HEALTH = record(
+    "learn monitor; gains and losses are those of the version before",
+    domain=TEXT,
+    model=TEXT,
+    protocol=TEXT,
+    watch=record(attempts=COUNT, errors=COUNT, bound=NUMBER, value=NUMBER, alarms=listed(COUNT)),
+    verdict={"enum": ["quiet", "alarm", "keep", "rollback"]},
+    pairs=COUNT,
+    gains=COUNT,
+    losses=COUNT,
+    inconclusive=COUNT,
+    evidence=NUMBER,
+    activation=maybe(TEXT),
+)
 CYCLE = record(
     "full-cycle",
     run=record(tasks=COUNT, passed=COUNT, failed=COUNT),
+    watched=listed(HEALTH),
     learned=listed(LOOP),
     measured=listed(record(run_id=TEXT, tasks=COUNT, passed=COUNT)),
     summaries=listed(SUMMARY),
@@ -230,21 +256,6 @@ INSIGHT = record(
     causes=mapped(COUNT),
     remedies=listed(TEXT),
 )
-HEALTH = record(
-    "learn monitor; gains and losses are those of the version before",
-    domain=TEXT,
-    model=TEXT,
-    protocol=TEXT,
-    watch=record(attempts=COUNT, errors=COUNT, bound=NUMBER, value=NUMBER, alarms=listed(COUNT)),
-    verdict={"enum": ["quiet", "alarm", "keep", "rollback"]},
-    pairs=COUNT,
-    gains=COUNT,
-    losses=COUNT,
-    inconclusive=COUNT,
-    evidence=NUMBER,
-    activation=maybe(TEXT),
-)
-
 TRIALS: list[Schema] = [
     listed(INSIGHT),
     listed(HEALTH),

@@ -1,4 +1,4 @@
-"""Run, learn, measure, evaluate: the whole of it, once. Every stage goes on where an earlier cycle stopped."""
+"""Run, watch, learn, measure, evaluate: the whole of it, once. Every stage goes on where an earlier cycle stopped."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from metaagent.orchestrator.crew import muster
 from metaagent.orchestrator.evaluate import Measurement, MeasureOptions, measure_all
 from metaagent.orchestrator.events import Observer, Summary
 from metaagent.orchestrator.learn import AUTO, Learned, LearnOptions, learn
+from metaagent.orchestrator.monitoring import Health, look
 from metaagent.orchestrator.session import run
 from metaagent.orchestrator.state import RunOptions
 from metaagent.orchestrator.trials import all_tasks, inside
@@ -40,6 +41,7 @@ class Cycle:
     """What one cycle came to, stage by stage; what was learned and what it is worth stand in the ledger."""
 
     run: Summary
+    watched: tuple[Health, ...]
     learned: tuple[Learned, ...]
     measured: tuple[Measurement, ...]
     seconds: float
@@ -62,13 +64,15 @@ def full_cycle(
     stage("run: the tasks of the board")
     done = run(workspace, _run_options(options), observe)
     if done.status > 1:
-        return Cycle(done, (), (), time.monotonic() - started)
+        return Cycle(done, (), (), (), time.monotonic() - started)
+    stage("watch: whether what was promoted before still holds in real work")
+    watched = look(workspace, stage, dry_run=_left(options.budget, time.monotonic() - started).seconds == 0)
     stage("learn: errors, patterns, remedies, trials")
     left = _left(options.budget, time.monotonic() - started)
     learned = learn(workspace, LearnOptions(options.domain, left, options.metric, options.jobs), observe, watch, stage)
     stage("measure: sealed tasks, without and with what was learned")
     measured = measure_sealed(workspace, options, observe)
-    return Cycle(done, tuple(learned), tuple(measured), time.monotonic() - started)
+    return Cycle(done, tuple(watched), tuple(learned), tuple(measured), time.monotonic() - started)
 
 
 def _run_options(options: CycleOptions) -> RunOptions:

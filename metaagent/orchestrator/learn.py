@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from metaagent.learning.bandit import Pull, arms, neighbours
+from metaagent.learning.bandit import Arm, Pull, arms, neighbours
 from metaagent.learning.bundle import Candidate, fixer_bundle, screened, without_learned
 from metaagent.learning.cases import collect, missing
 from metaagent.learning.divide import divide, rule_of
@@ -111,7 +111,7 @@ def candidates_for(
     bench = Bench(workspace.root, replayer(workspace, ledger, notice))
     every: list[Proposer] = [*proposers(), _Neighbours(ledger, subject)]
     found = propose(cases, base, bench, every, notice)
-    order = {arm.kind: place for place, arm in enumerate(arms(subject.domain, pulls(ledger)))}
+    order = {arm.kind: place for place, arm in enumerate(kinds_in_order(ledger, subject.domain))}
     found.sort(key=lambda candidate: (min(order.get(kind, 99) for kind in candidate.kinds), -candidate.gain))
     if keep:
         note(ledger, subject, base, found, len(cases))
@@ -142,7 +142,12 @@ def note(ledger: Ledger, subject: Subject, base: Protocol, found: Sequence[Candi
     proposals.record(ledger, rows)
 
 
-def pulls(ledger: Ledger) -> list[Pull]:
+def kinds_in_order(ledger: Ledger, domain: str) -> list[Arm]:
+    """The kinds of remedy in the order in which they are tried in a domain, with what the ledger knows of each."""
+    return arms(domain, _pulls(ledger))
+
+
+def _pulls(ledger: Ledger) -> list[Pull]:
     """The trials that ended, as the bandit over kinds reads them."""
     found = []
     for row in trials.history(ledger):

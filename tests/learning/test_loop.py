@@ -67,8 +67,11 @@ def test_a_planted_convention_is_learned_proven_and_kept(make: Any, cli: Cli, mo
         (summary["in_force"], 6, 0),
     ]
 
-    again = cli("learn", "--json")  # nothing is left to learn, and nothing is tried twice
-    assert again.status == 0 and again.json[0]["trials"] == [] and again.json[0]["failures"] == 0
+    assert ran.json["watched"] == []
+    again = cli("full-cycle", "--json")  # nothing is left to learn, and nothing is tried twice
+    assert again.status == 0 and again.json["learned"][0]["trials"] == [] and again.json["learned"][0]["failures"] == 0
+    assert [(one["protocol"], one["verdict"]) for one in again.json["watched"]] == [(first["candidate"], "quiet")]
+    assert f"watched {first['candidate'][:12]} (data.json.extract): quiet, 0 errors in" in again.err
 
     page = place.root / "page.html"
     assert cli("evaluate", "--html", page).status == 0 and "<svg" in page.read_text(encoding="utf-8")
@@ -90,6 +93,11 @@ def test_random_failures_promote_nothing(make: Any, cli: Cli, monkeypatch: pytes
     ran = cli("learn", "--budget", "400calls", "--json")
     assert ran.status == 0, ran.err
     [learned] = ran.json
+    plans = cli("learn", "plan", "--json").json  # the bandit's table, with what was just tried in it
+    tried = {arm["kind"]: arm for arm in plans[0]["arms"]}
+    assert len(tried) == 7 and sum(arm["tried"] for arm in tried.values()) >= sum(
+        one["verdict"] == "reject" for one in learned["trials"]
+    )
     assert learned["failures"] == learned["cases"] > 10
     assert learned["promoted"] == 0
     assert not any(trial["verdict"] == "promote" for trial in learned["trials"])
