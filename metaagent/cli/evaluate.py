@@ -42,6 +42,10 @@ def command(
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write one self-contained page with charts.")
     ] = None,
+    reveal: Annotated[
+        bool, typer.Option("--reveal", help="Show the errors of sealed tasks (of --tasks), which retires those.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --reveal: do not ask.")] = False,
 ) -> None:
     """Success, errors, latency, tokens, cost, with 95% intervals; what learning came to; or measure a set of tasks."""
     from metaagent.errors import UsageError
@@ -53,6 +57,11 @@ def command(
         raise UsageError(f"no split '{split}'", mend=f"--split {'|'.join(SPLITS)}")
     if tasks is None and (protocol, split, agent, limit, jobs, retries) != (None, None, None, None, None, 0):
         raise UsageError("that option goes with --tasks", mend="metaagent evaluate --tasks SET --protocol 0")
+    if reveal:
+        from metaagent.cli.evaluate_reveal import reveal as show_sealed
+
+        show_sealed(state, tasks, yes=yes)
+        return
     if tasks is not None:
         options = {"split": split, "agent": agent, "retries": retries, "limit": limit, "jobs": jobs}
         _measure_set(state, tasks, protocol, options)

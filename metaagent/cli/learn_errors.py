@@ -38,7 +38,7 @@ def command(
         for row in rows:
             state.line(row)
         return
-    state.out("learn", rows, _table(rows))
+    state.out("learn", rows, table(rows))
     if len(rows) == limit:
         state.notice(f"the newest {limit}; --limit shows more")
 
@@ -70,7 +70,8 @@ def kind_named(text: str | None) -> str | None:
     raise UsageError(f"no kind '{text}'{hint}", mend=f"one of: {', '.join(ErrorKind)}")
 
 
-def _table(rows: list[dict[str, Any]]) -> Table:
+def table(rows: list[dict[str, Any]]) -> Table:
+    """Error events, one a row."""
     columns: list[Column | str] = [
         "task",
         Column("kind", paint=_STYLES),

@@ -5,7 +5,7 @@ Within one version fields are added, never removed or changed in meaning. A test
 
 from __future__ import annotations
 
-from metaagent.cli.schemas_learn import FINGERPRINT, INGEST, LEARN
+from metaagent.cli.schemas_learn import ERROR, FINGERPRINT, INGEST, LEARN
 from metaagent.cli.schemas_trials import CYCLE, PROTOCOL, SUMMARY
 from metaagent.cli.shapes import (
     ANYTHING,
@@ -426,7 +426,7 @@ SCHEMAS: dict[str, Schema] = {
     "completion": record(shell=TEXT, script=TEXT),
     "config": either(record("config path", path=TEXT, exists=TRUTH), ANYTHING),
     "doctor": DOCTOR,
-    "evaluate": either(listed(MEASURES), listed(SUMMARY)),
+    "evaluate": either(listed(MEASURES), listed(SUMMARY), listed(ERROR)),
     "fingerprint": listed(FINGERPRINT),
     "full-cycle": CYCLE,
     "heartbeat": listed(PULSE),

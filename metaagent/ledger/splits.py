@@ -88,6 +88,12 @@ def task_ids(ledger: Ledger, split: str) -> frozenset[str]:
     return frozenset(row[0] for row in ledger.query("SELECT task_id FROM v_splits WHERE split = ?", (split,)))
 
 
+def of_set(ledger: Ledger, split: str, set_name: str | None = None) -> frozenset[str]:
+    """The tasks of one split, of this set alone where one is named."""
+    found = ledger.query('SELECT task_id, "set" FROM v_splits WHERE split = ?', (split,))
+    return frozenset(row[0] for row in found if set_name is None or row[1] == set_name)
+
+
 def families(ledger: Ledger, split: str, domain: str) -> frozenset[str]:
     """The families of the tasks of one split of a domain."""
     found = ledger.query(

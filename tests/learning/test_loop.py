@@ -133,6 +133,47 @@ def test_what_only_examples_teach_is_learned_by_the_better_way_of_choosing_them(
     assert cli("evaluate", "--tasks", "records", "--split", "sealed").status == 0
     [summary] = cli("evaluate", "--learning", "--json").json
     assert [arm["failed"]["k"] for arm in summary["arms"]][-1] == 0
+    _holds_nothing_that_is_hidden(place, rows)
+
+
+def _holds_nothing_that_is_hidden(place: Place, rows: Sequence[dict[str, Any]]) -> None:
+    """No prompt of the ledger has the answer of its own task, and none has text or answer of a gate or sealed task that
+    is not its own."""
+    splits = dict(place.rows("SELECT task_id, split FROM v_splits"))
+    prompts, with_examples = place.prompts(), 0
+    for prompt in prompts:
+        own = max(rows, key=lambda row: prompt.rfind(row["text"]))
+        others = [row for row in rows if row is not own and (row["text"] in prompt or f'"{row["name"]}"' in prompt)]
+        assert own["text"] in prompt and f'"{own["name"]}"' not in prompt
+        assert {splits[row["id"]] for row in others} <= {"mine"}
+        with_examples += bool(others)
+    assert {splits[row["id"]] for row in rows} == {"mine", "gate", "sealed"}
+    assert with_examples > 40 and len(prompts) > 80
+
+
+def test_sealed_errors_are_shown_only_to_who_says_yes_and_count_no_longer(
+    make: Any, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = make(lambda name, total: (name.upper(), total))
+    monkeypatch.chdir(place.root)
+    assert cli("evaluate", "--reveal", "--yes").status == 2
+    assert cli("evaluate", "--tasks", "records", "--protocol", "0", "--split", "sealed", "--limit", "9").status == 0
+    sealed = set(place.rows("SELECT task_id FROM v_splits WHERE split = 'sealed'"))
+    measured = sealed & set(place.rows("SELECT task_id FROM attempts"))
+    refused = cli("evaluate", "--reveal")
+    assert refused.status == 2 and refused.out == "" and "--yes" in refused.err
+    assert cli("evaluate", "--reveal", "--tasks", "others", "--yes").status == 2
+    assert sealed == set(place.rows("SELECT task_id FROM v_splits WHERE split = 'sealed'"))
+
+    shown = cli("evaluate", "--reveal", "--yes", "--json")
+    assert {(row["task_id"],) for row in shown.json} == measured and len(measured) > 5
+    assert f"{len(measured)} tasks retired; {len(sealed - measured)} sealed ones are left" in shown.err
+    assert set(place.rows("SELECT task_id FROM v_splits WHERE split = 'retired'")) == measured
+    assert place.rows("SELECT command, status FROM v_runs ORDER BY id DESC LIMIT 1") == [("evaluate --reveal", "done")]
+    assert cli("evaluate", "--learning", "--json").json == []
+    assert cli("evaluate", "--tasks", "records", "--split", "sealed", "--protocol", "0").status == 0
+    assert set(place.rows("SELECT task_id FROM v_splits WHERE split = 'sealed'")) == sealed - measured
+    assert cli("evaluate", "--learning", "--json").json[0]["sealed"] == len(sealed - measured)
 
 
 def test_where_all_pass_there_is_nothing_to_learn(make: Any, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
