@@ -9,15 +9,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from metaagent.learning.bandit import Arm, Pull, arms, neighbours
+from metaagent.learning.bandit import Arm, Pull, arms
 from metaagent.learning.bundle import Candidate, fixer_bundle, screened, without_learned
 from metaagent.learning.cases import collect, missing
 from metaagent.learning.divide import divide, rule_of
 from metaagent.learning.gate import stronger_metric
-from metaagent.learning.proposals import Bench, Case, Proposal, Proposer
+from metaagent.learning.proposals import Bench, Case, Proposer
 from metaagent.learning.propose import ask, propose
 from metaagent.learning.proposers import proposers
-from metaagent.learning.replay import replayed
 from metaagent.learning.splits import Split, salted
 from metaagent.learning.trial import Progress
 from metaagent.ledger import proposals, protocols, trials
@@ -27,6 +26,7 @@ from metaagent.orchestrator.budget import Budget, Usage, spent
 from metaagent.orchestrator.crew import muster
 from metaagent.orchestrator.evaluate import Measurement, MeasureOptions, measure_all
 from metaagent.orchestrator.events import Observer
+from metaagent.orchestrator.offers import offers
 from metaagent.orchestrator.replay import replayer
 from metaagent.orchestrator.trials import TrialOptions, TrialResult, all_tasks, inside
 from metaagent.orchestrator.trials import plan as plan_trial
@@ -109,7 +109,7 @@ def candidates_for(
     if len(cases) < FEWEST_CASES or all(case.passed for case in cases):
         return cases, []
     bench = Bench(workspace.root, replayer(workspace, ledger, notice))
-    every: list[Proposer] = [*proposers(), _Neighbours(ledger, subject)]
+    every: list[Proposer] = [*proposers(), *offers(workspace, ledger, subject.domain, subject.model)]
     found = propose(cases, base, bench, every, notice)
     order = {arm.kind: place for place, arm in enumerate(kinds_in_order(ledger, subject.domain))}
     found.sort(key=lambda candidate: (min(order.get(kind, 99) for kind in candidate.kinds), -candidate.gain))
@@ -155,27 +155,6 @@ def _pulls(ledger: Ledger) -> list[Pull]:
         if row["verdict"] in ("promote", "reject") and proposed is not None:
             found.append(Pull(row["domain"], proposed.kinds, row["verdict"] == "promote"))
     return found
-
-
-class _Neighbours:
-    """What was learned in a neighbouring domain, replayed here: a candidate like any other, never in force at once."""
-
-    name = "neighbours"
-    kind = "fixer"
-
-    def __init__(self, ledger: Ledger, subject: Subject) -> None:
-        self.ledger, self.subject = ledger, subject
-
-    def propose(self, cases: Sequence[Case], bench: Bench) -> list[Proposal]:
-        rows = self.ledger.query("SELECT domain FROM v_active_protocols WHERE model = ?", (self.subject.model,))
-        found = []
-        for domain in neighbours(self.subject.domain, [row[0] for row in rows]):
-            for remedy in protocols.active(self.ledger, domain, self.subject.model).remedies:
-                change = replayed(cases, (remedy,), bench.judge) if remedy.kind == "fixer" else None
-                if change and change.gain > 0 and not change.harmed:
-                    why = f"learned in {domain}; mends {len(change.mended)} of {len(cases)} mine tasks here"
-                    found.append(Proposal(remedy, why, (why,), change.mended, (), change.gain))
-        return found
 
 
 def learn(
