@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from metaagent.learning.divide import divide, rule_of
 from metaagent.learning.splits import Split
 from metaagent.learning.trial import Progress
-from metaagent.ledger import protocols
+from metaagent.ledger import protocols, trials
 from metaagent.ledger.database import Ledger
 from metaagent.orchestrator.budget import Budget
 from metaagent.orchestrator.crew import muster
@@ -65,10 +65,11 @@ def full_cycle(
     done = run(workspace, _run_options(options), observe)
     if done.status > 1:
         return Cycle(done, (), (), (), time.monotonic() - started)
+    kept = _measuring(workspace, options)
     stage("watch: whether what was promoted before still holds in real work")
-    watched = look(workspace, stage, dry_run=_left(options.budget, time.monotonic() - started).seconds == 0)
+    watched = look(workspace, stage, dry_run=_left(options.budget, time.monotonic() - started + kept).seconds == 0)
     stage("learn: errors, patterns, remedies, trials")
-    left = _left(options.budget, time.monotonic() - started)
+    left = _left(options.budget, time.monotonic() - started + kept)
     learned = learn(workspace, LearnOptions(options.domain, left, options.metric, options.jobs), observe, watch, stage)
     stage("measure: sealed tasks, without and with what was learned")
     measured = measure_sealed(workspace, options, observe)
@@ -82,10 +83,21 @@ def _run_options(options: CycleOptions) -> RunOptions:
 
 
 def _left(budget: Budget, seconds: float) -> Budget:
-    """What the learning may still take; a tenth of the time is kept for measuring."""
+    """What is left of a budget after so many seconds; a tenth of the whole is kept for what cannot be foreseen."""
     if budget.seconds is None:
         return budget
     return replace(budget, seconds=max(0.0, 0.9 * budget.seconds - seconds))
+
+
+def _measuring(workspace: Workspace, options: CycleOptions) -> float:
+    """About how many seconds measuring the sealed tasks will take, where something is promoted that asks the model in
+    another way: what is not kept for that, learning may spend."""
+    seconds = 0.0
+    jobs = options.jobs or workspace.config.run.jobs or workspace.config.embedded.slots
+    with workspace.open_ledger() as ledger:
+        for tasks, active in _sealed(workspace, ledger, options):
+            seconds += len(tasks) * (trials.seconds_per_call(ledger, active.model) or 0.0) / jobs
+    return seconds
 
 
 def measure_sealed(workspace: Workspace, options: CycleOptions, observe: Observer) -> list[Measurement]:
