@@ -45,7 +45,7 @@ def show_plan(state: State, candidates: list[Protocol], metric: str, retries: in
 
 def _orders(state: State, candidates: list[Protocol]) -> dict[str, list[Arm]]:
     """By domain, the kinds of remedy in the order in which they are tried."""
-    from metaagent.orchestrator.learn import kinds_in_order
+    from metaagent.orchestrator.candidates import kinds_in_order
 
     with state.ledger(read_only=True) as ledger:
         return {one.domain: kinds_in_order(ledger, one.domain) for one in candidates}

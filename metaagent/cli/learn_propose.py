@@ -12,7 +12,7 @@ from metaagent.cli.state import Column, State, Table, current, printable
 if TYPE_CHECKING:
     from metaagent.learning.bundle import Candidate
     from metaagent.learning.proposals import Case
-    from metaagent.orchestrator.learn import Subject
+    from metaagent.orchestrator.candidates import Subject
 
 Domain = Annotated[str | None, typer.Option("--domain", metavar="DOMAIN", help="Only this domain and those below it.")]
 
@@ -22,7 +22,7 @@ def command(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Note nothing in the ledger.")] = False,
 ) -> None:
     """Make candidate remedies from mine's errors; no model call. Shows the tasks of mine that would change."""
-    from metaagent.orchestrator.learn import candidates_for, kinds_in_order, subjects
+    from metaagent.orchestrator.candidates import candidates_for, kinds_in_order, subjects
 
     state = current()
     rows: list[dict[str, Any]] = []

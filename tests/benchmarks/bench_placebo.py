@@ -36,7 +36,7 @@ from metaagent.ledger import protocols, trials, trust
 from metaagent.ledger.connect import back_up
 from metaagent.ledger.database import Ledger
 from metaagent.orchestrator.budget import Usage, parse_budget, spent
-from metaagent.orchestrator.learn import Subject, subjects
+from metaagent.orchestrator.candidates import Subject, subjects
 from metaagent.orchestrator.trials import TrialOptions, TrialResult
 from metaagent.orchestrator.trials import test as try_candidate
 from metaagent.records import Protocol, Remedy

@@ -1,0 +1,108 @@
+"""What is learned for, and what would be tried because of its errors: subjects and their candidates. No model call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from metaagent.learning.bandit import Arm, Pull, arms
+from metaagent.learning.bundle import Candidate
+from metaagent.learning.cases import collect
+from metaagent.learning.divide import divide, rule_of
+from metaagent.learning.proposals import Bench, Case, Proposer
+from metaagent.learning.propose import propose
+from metaagent.learning.proposers import proposers
+from metaagent.learning.splits import Split
+from metaagent.ledger import proposals, protocols, trials
+from metaagent.ledger.database import Ledger
+from metaagent.ledger.proposals import Proposed
+from metaagent.orchestrator.crew import muster
+from metaagent.orchestrator.offers import offers
+from metaagent.orchestrator.replay import replayer
+from metaagent.orchestrator.trials import all_tasks, inside
+from metaagent.records import Protocol, Task
+from metaagent.workspace import Workspace
+
+FEWEST_CASES = 8
+"""Fewer mine tasks teach nothing that would hold elsewhere."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is learned for: a domain and a model, with the mine tasks that it may be learned from."""
+
+    domain: str
+    model: str
+    tasks: tuple[Task, ...]
+
+
+def subjects(workspace: Workspace, ledger: Ledger, domain: str | None = None) -> list[Subject]:
+    """Each domain with the model of the agent that would be chosen for its tasks; splits what has no split yet."""
+    tasks = all_tasks(workspace)
+    found = divide(ledger, tasks, rule_of(workspace.config.learning))
+    crew = muster(workspace.config, ledger, {})
+    groups: dict[tuple[str, str], list[Task]] = {}
+    for task in tasks:
+        agent = crew.choose(replace(task, assignees=()))
+        if agent is None or found[task.id] is not Split.MINE or not inside(task.domain, domain or ""):
+            continue
+        groups.setdefault((task.domain or "", agent.model), []).append(task)
+    return [Subject(*key, tuple(inside)) for key, inside in groups.items()]
+
+
+def candidates_for(
+    workspace: Workspace, ledger: Ledger, subject: Subject, notice: Callable[[str], None], *, keep: bool = True
+) -> tuple[list[Case], list[Candidate]]:
+    """The cases that the ledger has for a subject, and what would be tried because of them, the best first: noted as
+    proposals where ``keep`` is set. No model call."""
+    base = protocols.active(ledger, subject.domain, subject.model)
+    cases = collect(ledger, subject.tasks, base, subject.model)
+    if len(cases) < FEWEST_CASES or all(case.passed for case in cases):
+        return cases, []
+    bench = Bench(workspace.root, replayer(workspace, ledger, notice))
+    every: list[Proposer] = [*proposers(), *offers(workspace, ledger, subject.domain, subject.model)]
+    found = propose(cases, base, bench, every, notice)
+    order = {arm.kind: place for place, arm in enumerate(kinds_in_order(ledger, subject.domain))}
+    found.sort(key=lambda candidate: (min(order.get(kind, 99) for kind in candidate.kinds), -candidate.gain))
+    if keep:
+        note(ledger, subject, base, found, len(cases))
+    return cases, found
+
+
+def note(ledger: Ledger, subject: Subject, base: Protocol, found: Sequence[Candidate], cases: int) -> None:
+    """Stores candidates as protocols and as proposals against ``base``."""
+    rows = []
+    for one in found:
+        stored = protocols.record(ledger, subject.domain, subject.model, one.remedies, parent=base.hash, note=one.why)
+        rows.append(
+            Proposed(
+                subject.domain,
+                subject.model,
+                base.hash,
+                stored.hash,
+                one.kinds,
+                one.why,
+                one.readable,
+                one.mended,
+                one.harmed,
+                one.gain,
+                one.exact,
+                cases,
+            )
+        )
+    proposals.record(ledger, rows)
+
+
+def kinds_in_order(ledger: Ledger, domain: str) -> list[Arm]:
+    """The kinds of remedy in the order in which they are tried in a domain, with what the ledger knows of each."""
+    return arms(domain, _pulls(ledger))
+
+
+def _pulls(ledger: Ledger) -> list[Pull]:
+    """The trials that ended, as the bandit over kinds reads them."""
+    found = []
+    for row in trials.history(ledger):
+        proposed = proposals.find(ledger, row["candidate"])
+        if row["verdict"] in ("promote", "reject") and proposed is not None:
+            found.append(Pull(row["domain"], proposed.kinds, row["verdict"] == "promote"))
+    return found
