@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from metaagent.records import Protocol
+from dataclasses import replace
+
+from metaagent.records import Protocol, Remedy
 from metaagent.remedies.apply import MOST_RULES
 from metaagent.remedies.exemplars import CAP, CHARACTERS_PER_TOKEN, FIXED
 
@@ -18,9 +20,15 @@ def added_tokens(protocol: Protocol) -> int:
 
 
 def fresh_tokens(protocol: Protocol) -> int:
-    """About how many of them an engine reads anew for each task: fixed exemplars stand in the prefix that it caches."""
-    fixed = [remedy for remedy in protocol.remedies if remedy.kind == "exemplar" and remedy.name == FIXED]
-    return added_tokens(protocol) - sum(int(remedy.settings.get("cap", CAP)) for remedy in fixed)
+    """About how many of them an engine reads anew for each task: fixed exemplars, and rules that hold for every task,
+    stand in the prefix that it caches."""
+    return added_tokens(replace(protocol, remedies=tuple(one for one in protocol.remedies if not _shared(one))))
+
+
+def _shared(remedy: Remedy) -> bool:
+    if remedy.kind == "exemplar":
+        return remedy.name == FIXED
+    return remedy.kind == "rule" and not remedy.settings.get("trigger")
 
 
 def over_cap(tokens: int) -> bool:

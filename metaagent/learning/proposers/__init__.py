@@ -20,6 +20,7 @@ BUILT_IN: dict[str, str] = {
     "checks": "metaagent.learning.proposers.checks:PublicChecks",
     "ladder": "metaagent.learning.proposers.strategies:Ladder",
     "exemplars": "metaagent.learning.proposers.exemplars:Solved",
+    "library": "metaagent.learning.proposers.library:LibraryReference",
     "rules": "metaagent.learning.proposers.rules:PatternRules",
 }
 """Name -> ``module:class``, cheapest first: fixers cost no model call, what changes a prompt does."""
