@@ -36,6 +36,7 @@ BUILT_IN: dict[str, str] = {
     "text.fence": "metaagent.remedies.text_fence:fix",
     "python.imports": "metaagent.remedies.python_imports:fix",
     "python.indentation": "metaagent.remedies.python_indentation:fix",
+    "python.library": "metaagent.remedies.python_library:fix",
     "python.name": "metaagent.remedies.python_name:fix",
     "python.rewrites": "metaagent.remedies.python_rewrites:fix",
     "python.trailing": "metaagent.remedies.python_trailing:fix",

@@ -1,8 +1,9 @@
-"""Imports from a library that a task may use, made to fit what the library has. Pure.
+"""``python.library``: imports from a library that a task may use, made to fit what the library has. Pure.
 
 ``members`` maps each public name to the module that it is best imported from; ``name`` is the library's root. A name
 that is imported from the library and is not there comes from the standard library where it is well known, else it is
-the nearest name that the library has, else the import goes.
+the nearest name that the library has, else the import goes. A name that is used and imported nowhere is looked for in
+the library too.
 """
 
 from __future__ import annotations
@@ -11,12 +12,20 @@ import ast
 import difflib
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
+from metaagent.records import Brief
 from metaagent.remedies.python_imports import WELL_KNOWN
-from metaagent.remedies.python_tree import parse, undefined, with_imports, without
+from metaagent.remedies.python_tree import is_python, parse, undefined, with_imports, without
 
 NEAR: Final = 0.75
+
+
+def fix(reply: str, brief: Brief, settings: Mapping[str, Any]) -> str | None:
+    if not is_python(brief):
+        return None
+    made = repaired(reply, str(settings.get("name", "")), settings.get("members", {}))
+    return None if made == reply else made
 
 
 def repaired(text: str, name: str, members: Mapping[str, str]) -> str:
@@ -30,6 +39,9 @@ def repaired(text: str, name: str, members: Mapping[str, str]) -> str:
         return text
     lines = []
     for missing in undefined(tree):
+        if missing == name:
+            lines.append(f"import {name}")
+            continue
         real = missing if missing in members else _nearest(missing, members)
         if real is not None and missing not in WELL_KNOWN and missing not in sys.stdlib_module_names:
             lines.append(_line(real, missing, members))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from metaagent.learning.proposers.library import MOST_CHARACTERS, LibraryReference, reference
-from metaagent.records import Check, ErrorKind, Protocol, Remedy
+from metaagent.learning.proposals import Case, Judged
+from metaagent.learning.proposers.library import MOST_CHARACTERS, LibraryImports, LibraryReference, reference
+from metaagent.records import ArtifactForm, Check, ErrorKind, Outcome, Protocol, Remedy, Task
 from metaagent.remedies.cap import added_tokens, fresh_tokens
 from tests.learning.values import BENCH, event, make_case, make_task
 
@@ -49,7 +51,7 @@ def library(root: Path, source: str = SOURCE) -> Path:
 
 def test_a_reference_has_public_names_as_they_are_called_and_what_they_say(tmp_path: Path) -> None:
     assert reference(library(tmp_path)).splitlines() == [
-        "What the library `depot` has:",
+        "What the library `depot` has. Import what you use: from depot import LIMIT",
         "- Shelves and what stands on them.",
         "  LIMIT = 7",
         "  Shelf(name, room=3) Shelf.EMPTY .put(thing): A place for things.",
@@ -93,3 +95,24 @@ def test_what_holds_for_every_task_is_read_once() -> None:
     asked = Remedy("rule", "other", {"text": "y" * 60, "trigger": {"any": ["z"]}})
     protocol = Protocol(remedies=(rule, asked, Remedy("exemplar", "fixed", {"cap": 500, "pool": []})))
     assert (added_tokens(protocol), fresh_tokens(protocol)) == (620, 20)
+
+
+def test_names_of_the_library_are_imported_where_they_are_used(tmp_path: Path) -> None:
+    library(tmp_path)
+    check = Check("python.cases", False, {"fixture": "fixtures/depot"})
+    task = replace(
+        make_task("T", {"name": "x"}), checks=(check,), artifact=ArtifactForm("python"), inputs={"text": "def f(): ..."}
+    )
+    replies = ["def f():\n    return find(LIMIT)\n", "def f():\n    return depot.find(1)\n", "def f():\n    return 1\n"]
+    cases = [Case(task, f"a{n}", reply, reply, Outcome.FAIL, 0.0) for n, reply in enumerate(replies)]
+    seen: list[str] = []
+
+    def judge(pairs: Sequence[tuple[Task, str]]) -> list[Judged]:
+        seen.extend(text for _, text in pairs)
+        return [Judged(Outcome.PASS, 1.0) for _ in pairs]
+
+    [found] = LibraryImports().propose(cases, replace(BENCH, root=tmp_path, judge=judge))
+    assert found.remedy.name == "python.library" and found.gain > 0
+    assert seen[0] == "from depot import find\nfrom depot import LIMIT\n\n\n" + replies[0]
+    assert seen[1] == "import depot\n\n\n" + replies[1]
+    assert len(seen) == 2  # the third needs nothing

@@ -1,4 +1,4 @@
-"""What a library offers, told in the prompt: for tasks that fail because the model does not know it.
+"""What a library offers: its names imported where an answer uses them, and its reference in the prompt.
 
 A fixture of the tasks' own checks that is a Python package is read, never imported. Its reference (names, how they are
 called, the first sentence of what they say of themselves) is a rule like any other: it stands in the part of the prompt
@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from metaagent.learning.proposals import Bench, Case, Proposal
+from metaagent.learning.replay import replayed
 from metaagent.learning.synthesis.python_house import read_house
 from metaagent.learning.synthesis.python_lab import VALIDATOR
 from metaagent.records import ErrorKind, Remedy
@@ -21,6 +22,25 @@ FEWEST = 3
 MOST_CHARACTERS = 3000
 """About a thousand tokens, a quarter of the default window; what does not fit is left out, the last first."""
 EXPECTED_GAIN = 0.1
+
+
+class LibraryImports:
+    """A fixer that knows the library's names: what is used is imported, and from where it is."""
+
+    name = "library.imports"
+    kind = "fixer"
+
+    def propose(self, cases: Sequence[Case], bench: Bench) -> list[Proposal]:
+        found = []
+        for fixture in sorted({path for case in cases for path in _fixtures(case)}):
+            house = read_house(bench.root / fixture)
+            remedy = Remedy("fixer", "python.library", house.settings())
+            change = replayed(cases, (remedy,), bench.judge)
+            if change.gain > 0 and not change.harmed:
+                why = f"the names of {house.name} imported where they are used: {len(change.mended)} mine tasks mended"
+                lines = (f"names of {house.name} that are used and not imported, or imported wrongly, are imported",)
+                found.append(Proposal(remedy, why, lines, change.mended, (), change.gain))
+        return found
 
 
 class LibraryReference:
@@ -62,7 +82,9 @@ def reference(path: Path) -> str:
     """The library's public names, a line each; empty where there are none."""
     house = read_house(path)
     public = {name for name, module in house.members.items() if module == house.name} or set(house.members)
-    lines = [f"What the library `{house.name}` has:"]
+    lines = [
+        f"What the library `{house.name}` has. Import what you use: from {house.name} import {min(public, default='')}"
+    ]
     for file in [path] if path.is_file() else sorted(path.glob("*.py")):
         if file.name == "__init__.py":
             continue
