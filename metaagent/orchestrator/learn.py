@@ -113,6 +113,8 @@ class _Loop:
     said: list[str] = field(default_factory=list)
     proposed: int = 0
     cases: list[Case] = field(default_factory=list)
+    put_off: bool = False
+    """Whether something was left for want of time or calls: then nothing can be said of what would help."""
 
     def run(self) -> Learned:
         started, before = time.monotonic(), self.purse.calls
@@ -146,15 +148,17 @@ class _Loop:
         with self.workspace.open_ledger() as ledger:
             _, found = candidates_for(self.workspace, ledger, self.subject, self.notice)
         self.proposed += len(found)
-        if not found:
+        promoted = any(self._tried(candidate) for candidate in self._raced(found))
+        if not promoted and not self.put_off and not any(result.activation for result in self.results):
             self.said.append(f"{place}: nothing to learn here that helps; a larger model or a retry strategy may")
-        return any(self._tried(candidate) for candidate in self._raced(found))
+        return promoted
 
     def _tried(self, candidate: Candidate) -> bool:
         """Whether the candidate was promoted."""
         reason = self.purse.empty()
         if reason:
             self.said.append(f"stopped: {reason}")
+            self.put_off = True
             return False
         if not candidate.exact and not self._affordable(candidate, len(self.subject.tasks), "screening it on mine"):
             return False
@@ -188,6 +192,11 @@ class _Loop:
     def _affordable(self, candidate: Candidate, calls: int, what: str) -> bool:
         """Whether about so many calls fit into what is left of the budget; where not, that is said. Long prompts take
         their time: what a protocol adds is read anew for each task."""
+        fits = self._fits(candidate, calls, what)
+        self.put_off |= not fits
+        return fits
+
+    def _fits(self, candidate: Candidate, calls: int, what: str) -> bool:
         with self.workspace.open_ledger() as ledger:
             pace = trials.seconds_per_call(ledger, self.subject.model)
         budget = self.purse.budget

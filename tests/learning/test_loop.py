@@ -100,6 +100,7 @@ def test_random_failures_promote_nothing(make: Any, cli: Cli, monkeypatch: pytes
     )
     assert learned["failures"] == learned["cases"] > 10
     assert learned["promoted"] == 0
+    assert any("nothing to learn here that helps; a larger model or" in text for text in learned["said"])
     assert not any(trial["verdict"] == "promote" for trial in learned["trials"])
 
 
