@@ -96,7 +96,7 @@ def test_a_multiset_counts_how_often_a_row_stands() -> None:
     held, findings = compare(expected, ["a"], [[1], [2], [2]])
     assert held == 3
     assert [(f.message, f.location, f.expected, f.got) for f in findings] == [
-        ("wrong value in a", "row 2", "[1]", "[2]")
+        ("wrong value in 'a'", "row 2", "[1]", "[2]")
     ]
 
 
