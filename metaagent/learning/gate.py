@@ -54,6 +54,19 @@ def stronger_metric(passed: Sequence[float], scores: Sequence[float]) -> str:
     return "passed" if evidence_of(passed) >= evidence_of(scores) else "score"
 
 
+def likely_pairs(differences: Sequence[float], wanted: float, most: int) -> int:
+    """After how many pairs a trial is likely to be decided, were gate as mine: when E of the differences seen there,
+    one after the other and over again, reaches ``wanted``, and half as many more; at most ``most``. For plans alone.
+    """
+    wealth = [1.0] * len(LAMBDAS)
+    for count in range(1, most + 1 if any(differences) else 1):
+        value = differences[(count - 1) % len(differences)]
+        wealth = [stake * (1 + bet * value) for stake, bet in zip(wealth, LAMBDAS, strict=True)]
+        if _mean(wealth) >= wanted:
+            return min(most, count + count // 2)
+    return most
+
+
 def futility(differences: Iterable[float], delta: float = DELTA) -> float:
     """F: evidence against a mean gain of ``delta`` or more. All pairs count, those without a difference too."""
     return _mean(_wealth(delta - value for value in differences))

@@ -6,12 +6,12 @@ Learning itself knows no model: it is handed the cases of the ledger and a judge
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from metaagent.learning.bundle import Candidate, fixer_bundle, screened, without_learned
 from metaagent.learning.cases import collect, missing
-from metaagent.learning.gate import stronger_metric
+from metaagent.learning.gate import likely_pairs, stronger_metric
 from metaagent.learning.proposals import Bench, Case
 from metaagent.learning.propose import ask
 from metaagent.learning.proposers import proposers
@@ -166,9 +166,12 @@ class _Loop:
         if kept is None:
             return False
         protocol = self._stored(kept)
-        options = TrialOptions(metric=self._metric(kept, protocol), jobs=self.options.jobs, note=kept.why)
+        seen = self._differences(kept)
+        metric = self._metric(seen, protocol)
+        options = TrialOptions(metric=metric, jobs=self.options.jobs, note=kept.why)
         wanted = plan_trial(self.workspace, protocol, options)
-        if not self._affordable(kept, wanted.calls, "its trial"):
+        pairs = likely_pairs(seen[metric], wanted.threshold, wanted.pairs)
+        if not self._affordable(kept, -(-wanted.calls * pairs // max(1, wanted.pairs)), "its trial"):
             return False
         result = try_candidate(self.workspace, protocol, options, self.watch, self.notice)
         self.purse.calls += result.calls
@@ -176,18 +179,21 @@ class _Loop:
             self.results.append(result)
         return result.activation is not None and not result.before
 
-    def _metric(self, candidate: Candidate, protocol: Protocol) -> str:
+    def _differences(self, candidate: Candidate) -> dict[str, list[float]]:
+        """What the candidate changed on mine, by metric: a value for each case, in their order."""
+        mended, harmed = set(candidate.mended), set(candidate.harmed)
+        passed = [float(case.task.id in mended) - float(case.task.id in harmed) for case in self.cases]
+        scores = [after - case.score for case, after in zip(self.cases, candidate.scores, strict=True)]
+        return {"passed": passed, "score": scores}
+
+    def _metric(self, seen: Mapping[str, Sequence[float]], protocol: Protocol) -> str:
         """What the trial counts: as asked; else as its open trial was registered; else what mine speaks for."""
         if self.options.metric != AUTO:
             return self.options.metric
         with self.workspace.open_ledger() as ledger:
             base = protocols.active(ledger, self.subject.domain, self.subject.model)
             row = trials.unfinished(ledger, base.hash, protocol.hash, self.subject.domain, self.subject.model)
-        if row is not None:
-            return str(row["metric"])
-        passed = [1.0] * len(candidate.mended) + [-1.0] * len(candidate.harmed)
-        scores = [after - case.score for case, after in zip(self.cases, candidate.scores, strict=True)]
-        return stronger_metric(passed, scores)
+        return stronger_metric(seen["passed"], seen["score"]) if row is None else str(row["metric"])
 
     def _affordable(self, candidate: Candidate, calls: int, what: str) -> bool:
         """Whether about so many calls fit into what is left of the budget; where not, that is said. Long prompts take

@@ -203,3 +203,11 @@ def test_the_metric_of_a_trial_is_the_one_that_mine_speaks_for() -> None:
     assert gate.stronger_metric([1.0] * 5, [0.3] * 5 + [0.0] * 5) == "passed"
     assert gate.stronger_metric([1.0], [0.4] * 12) == "score"
     assert gate.stronger_metric([1.0] * 5 + [-1.0] * 5, [0.1] * 12) == "score"
+
+
+def test_a_strong_candidate_is_planned_with_few_pairs_and_a_weak_one_with_all() -> None:
+    wanted = threshold(1, 0)
+    assert gate.likely_pairs([1.0, 0.0], wanted, 100) == 22  # eight gains in fifteen pairs, and half as many more
+    assert gate.likely_pairs([1.0], wanted, 10) == 10
+    assert gate.likely_pairs([0.0, 0.0], wanted, 40) == gate.likely_pairs([], wanted, 40) == 40
+    assert gate.likely_pairs([1.0, -1.0], wanted, 60) == 60
