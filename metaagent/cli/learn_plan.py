@@ -44,11 +44,15 @@ def show_plan(state: State, candidates: list[Protocol], metric: str, retries: in
 
 
 def _orders(state: State, candidates: list[Protocol]) -> dict[str, list[Arm]]:
-    """By domain, the kinds of remedy in the order in which they are tried."""
+    """By domain, of these candidates and of those tried before, the kinds of remedy in the order of their turns."""
+    from metaagent.ledger import trials
     from metaagent.orchestrator.candidates import kinds_in_order
 
+    if not state.has_ledger():
+        return {}
     with state.ledger(read_only=True) as ledger:
-        return {one.domain: kinds_in_order(ledger, one.domain) for one in candidates}
+        domains = [*(one.domain for one in candidates), *(row["domain"] for row in trials.history(ledger))]
+        return {domain: kinds_in_order(ledger, domain) for domain in dict.fromkeys(domains)}
 
 
 def _kinds(orders: dict[str, list[Arm]]) -> list[Table | str]:
