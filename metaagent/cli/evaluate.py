@@ -36,15 +36,19 @@ def command(
         str | None, typer.Option(metavar="AGENT", help="With --tasks: by this agent.", autocompletion=complete_agent)
     ] = None,
     retries: Annotated[int, typer.Option(min=0, max=10, help="With --tasks: further rungs after the first try.")] = 0,
-    limit: Annotated[int | None, typer.Option(min=1, help="With --tasks: at most this many tasks.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="With --tasks or --reveal: at most this many tasks.")] = None,
     jobs: Annotated[int | None, typer.Option(min=1, max=256, help="With --tasks: attempts at once.")] = None,
     learning: Annotated[bool, typer.Option("--learning", help="Only what learning came to, on sealed tasks.")] = False,
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="Write one self-contained page with charts.")
     ] = None,
     reveal: Annotated[
-        bool, typer.Option("--reveal", help="Show the errors of sealed tasks (of --tasks), which retires those.")
+        bool,
+        typer.Option("--reveal", help="Show the errors of sealed tasks (of --tasks, --domain), which retires them."),
     ] = False,
+    domain: Annotated[
+        str | None, typer.Option("--domain", metavar="DOMAIN", help="With --reveal: only this domain and those below.")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="With --reveal: do not ask.")] = False,
 ) -> None:
     """Success, errors, latency, tokens, cost, with 95% intervals; what learning came to; or measure a set of tasks."""
@@ -55,12 +59,17 @@ def command(
         raise UsageError(f"cannot group by '{by}'", mend=f"--by {'|'.join(GROUPS)}")
     if split is not None and split not in SPLITS:
         raise UsageError(f"no split '{split}'", mend=f"--split {'|'.join(SPLITS)}")
-    if tasks is None and (protocol, split, agent, limit, jobs, retries) != (None, None, None, None, None, 0):
+    if (domain is not None or yes) and not reveal:
+        raise UsageError("that option goes with --reveal", mend="metaagent evaluate --reveal")
+    measuring = tasks is not None and not reveal
+    how_to_measure = (protocol, split, agent, jobs, retries) != (None, None, None, None, 0)
+    if (how_to_measure and not measuring) or (limit is not None and not (measuring or reveal)):
         raise UsageError("that option goes with --tasks", mend="metaagent evaluate --tasks SET --protocol 0")
     if reveal:
-        from metaagent.cli.evaluate_reveal import reveal as show_sealed
+        from metaagent.cli.evaluate_reveal import reveal_sealed
+        from metaagent.learning.reveal import Scope
 
-        show_sealed(state, tasks, yes=yes)
+        reveal_sealed(state, Scope(tasks, domain, limit), yes=yes)
         return
     if tasks is not None:
         options = {"split": split, "agent": agent, "retries": retries, "limit": limit, "jobs": jobs}

@@ -8,41 +8,61 @@ from metaagent.cli.render import counted
 
 if TYPE_CHECKING:
     from metaagent.cli.state import State
+    from metaagent.learning.reveal import Drawn, Scope
 
-MOST = 1_000_000
 
-
-def reveal(state: State, set_name: str | None, *, yes: bool) -> None:
-    """Retires the sealed tasks that have error events (of this set alone, where one is named), then shows those: in
-    this order, so that nothing is seen of a task that still counts. Noted as a run of its own."""
+def reveal_sealed(state: State, scope: Scope, *, yes: bool) -> None:
+    """Asks, retires, shows. Raises NotFoundError where nothing is sealed, UsageError where nobody says yes."""
     from metaagent.cli.learn_errors import table
     from metaagent.errors import NotFoundError
-    from metaagent.ledger import runs, splits
-    from metaagent.ledger.error_events import EventFilters, list_events
+    from metaagent.learning.reveal import draw, reveal
 
     if not state.has_ledger():
         raise NotFoundError("nothing is sealed yet", mend="metaagent full-cycle")
     with state.ledger(read_only=True) as ledger:
-        sealed = splits.of_set(ledger, "sealed", set_name)
-        if not sealed:
-            raise NotFoundError(f"no sealed task{f' of {set_name}' if set_name else ''}", mend="metaagent full-cycle")
-        found = list_events(ledger, EventFilters(tasks=sealed), MOST)
-    ids = sorted({row["task_id"] for row in found})
-    if ids:
-        _agreed(state, f"show {counted(len(ids), 'sealed task')}, which count in no report from then on?", yes)
-        with state.ledger() as ledger:
-            run_id = runs.start(ledger, "evaluate --reveal", [set_name or "all", *ids])
-            retired = splits.retire(ledger, ids)
-            runs.end(ledger, run_id, "done", {"retired": retired})
-    rows = [{**dict(row), "public": bool(row["public"])} for row in reversed(found)]
+        drawn = draw(ledger, scope)
+    if not drawn.sealed:
+        raise NotFoundError(f"no sealed task{_place(scope)}", mend="metaagent full-cycle")
+    if not drawn.tasks:
+        state.out("evaluate", [], f"none of {counted(drawn.sealed, 'sealed task')}{_place(scope)} has an error to show")
+        return
+    _agreed(state, _question(drawn), yes)
+    with state.ledger() as ledger:
+        made = reveal(ledger, scope, drawn)
+    rows = [{**dict(row), "public": bool(row["public"])} for row in made.events]
     state.out("evaluate", rows, table(rows))
-    if ids:
-        state.notice(f"{counted(len(ids), 'task')} retired; {len(sealed) - len(ids)} sealed ones are left")
+    state.notice(
+        f"{counted(made.retired, 'task')} retired for good; {made.left} sealed {_ones(made.left)} left{_place(scope)}"
+    )
+
+
+def _question(drawn: Drawn) -> str:
+    number = counted(len(drawn.tasks), "sealed task")
+    return (
+        f"{drawn.failed} of {number} failed. Show their errors? All {len(drawn.tasks)} are retired: they count in no "
+        f"report from then on; {drawn.sealed - len(drawn.tasks)} of {drawn.sealed} would be left."
+    )
+
+
+def _place(scope: Scope) -> str:
+    return "".join(
+        [
+            f" of set {scope.set_name}" if scope.set_name else "",
+            f" in domain {scope.domain}" if scope.domain else "",
+        ]
+    )
+
+
+def _ones(count: int) -> str:
+    return "one is" if count == 1 else "ones are"
 
 
 def _agreed(state: State, question: str, yes: bool) -> None:
     """Raises UsageError where nobody says yes."""
     from metaagent.errors import UsageError
 
-    if not yes and not state.ask(question):
+    answer = yes or state.ask(question)
+    if answer is None:
+        state.notice(question)
+    if not answer:
         raise UsageError("nothing was shown: it takes a yes", mend="metaagent evaluate --reveal --yes")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from metaagent.learning.splits import Member, Rule, Split, assign, member
+from metaagent.learning.splits import Member, Rule, Split, assign, content_group, member
 from metaagent.ledger import splits as stored
 from metaagent.ledger.database import Ledger
 from metaagent.records import Task
@@ -32,13 +32,21 @@ def divide(ledger: Ledger, tasks: Iterable[Task], rule: Rule = Rule()) -> dict[s
             stored.Entry(task.id, task.hash, one.group, one.family, task.domain)
             for task, one in zip(inside, members, strict=True)
         ]
-        stored.divide(ledger, name, entries, partial(_deal, members, rule.unseen), rule.salt)
+        contents = {task.id: content_group(task) for task in inside}
+        stored.divide(ledger, name, entries, partial(_deal, members, contents, rule.unseen), rule.salt)
     found = stored.current(ledger)
     return {task.id: Split(found[task.id]["split"]) for inside in by_set.values() for task in inside}
 
 
-def _deal(members: Sequence[Member], unseen: frozenset[str], known: stored.Known) -> Mapping[str, str]:
+def _deal(
+    members: Sequence[Member], contents: Mapping[str, str], unseen: frozenset[str], known: stored.Known
+) -> Mapping[str, str]:
+    """What was looked at stays retired, whatever its task, its set or its near-duplicates are called: a new task whose
+    content is that of a retired one never counts."""
     groups = {group: Split(split) for group, split in known.groups.items()}
     before = {task_id: Split(split) for task_id, split in known.tasks.items()}
-    gone = {task_id: split for task_id, split in before.items() if split is Split.RETIRED}
-    return {**assign(members, known.salt, groups, before, unseen), **gone}
+    dealt = assign(members, known.salt, groups, before, unseen)
+    gone = {one.task_id for one in members if before.get(one.task_id) is Split.RETIRED}
+    copies = {task_id for task_id, content in contents.items() if content in known.retired}
+    gone |= {task_id for task_id in copies if before.get(task_id) is not Split.MINE}
+    return {**dealt, **dict.fromkeys(gone, Split.RETIRED)}

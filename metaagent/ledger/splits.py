@@ -14,6 +14,11 @@ from metaagent.ledger.ulid import new_ulid
 _SALT = "INSERT INTO split_salts VALUES (?, ?, ?, ?, ?)"
 _PUT = "INSERT INTO split_tasks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _KNOWN = 'SELECT task_id, task_hash, grp, split FROM split_tasks WHERE "set" = ? ORDER BY id'
+_ANYWHERE = "SELECT task_id, grp, split FROM split_tasks ORDER BY id"
+_KIN = """
+    SELECT DISTINCT other.task_id FROM v_splits one JOIN v_splits other
+    ON other.grp = one.grp AND (other."set" = one."set" OR (length(one.grp) = 16 AND one.grp NOT GLOB '*[^0-9a-f]*'))
+    WHERE other.split = 'sealed' AND one.split = 'sealed' AND one.task_id IN (SELECT value FROM json_each(?))"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +34,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What a set's split is dealt from: its salt, and the split of every group and task that has one."""
+    """What a set's split is dealt from: its salt, and the split of every group that it has. ``tasks`` are those of
+    every set, since a set may get another name; ``retired``: the groups of every set with a task that was looked at."""
 
     salt: str
     groups: Mapping[str, str]
     tasks: Mapping[str, str]
+    retired: frozenset[str] = frozenset()
 
 
 Deal = Callable[[Known], Mapping[str, str]]
@@ -66,11 +73,12 @@ def _known(cursor: sqlite3.Cursor, ledger: Ledger, set_name: str, salt: str | No
         row = (salt or secrets.token_hex(16),)
         cursor.execute(_SALT, (new_ulid(), ledger.now(), ledger.run_id, set_name, row[0]))
     groups: dict[str, str] = {}
-    tasks: dict[str, str] = {}
-    for task_id, _, group, split in cursor.execute(_KNOWN, (set_name,)).fetchall():
-        groups.setdefault(group, split)
-        tasks[task_id] = split
-    return Known(row[0], groups, tasks)
+    for _, _, group, split in cursor.execute(_KNOWN, (set_name,)).fetchall():
+        if groups.setdefault(group, split) == "sealed":
+            groups[group] = split
+    anywhere = cursor.execute(_ANYWHERE).fetchall()
+    tasks = {task_id: split for task_id, _, split in anywhere}
+    return Known(row[0], groups, tasks, frozenset(group for _, group, split in anywhere if split == "retired"))
 
 
 def salts(ledger: Ledger) -> dict[str, str]:
@@ -88,10 +96,20 @@ def task_ids(ledger: Ledger, split: str) -> frozenset[str]:
     return frozenset(row[0] for row in ledger.query("SELECT task_id FROM v_splits WHERE split = ?", (split,)))
 
 
-def of_set(ledger: Ledger, split: str, set_name: str | None = None) -> frozenset[str]:
-    """The tasks of one split, of this set alone where one is named."""
-    found = ledger.query('SELECT task_id, "set" FROM v_splits WHERE split = ?', (split,))
-    return frozenset(row[0] for row in found if set_name is None or row[1] == set_name)
+def of_set(ledger: Ledger, split: str, set_name: str | None = None, domain: str | None = None) -> frozenset[str]:
+    """The tasks of one split, of this set alone where one is named, and of this domain and those below it."""
+    found = ledger.query("SELECT task_id, \"set\", coalesce(domain, '') FROM v_splits WHERE split = ?", (split,))
+    return frozenset(
+        task_id
+        for task_id, of, its in found
+        if set_name in (None, of) and (domain is None or its == domain or its.startswith(f"{domain}."))
+    )
+
+
+def kin(ledger: Ledger, ids: Iterable[str]) -> frozenset[str]:
+    """These sealed tasks and those of their groups, which are near-duplicates; across sets too where a group is the
+    hash of what its tasks contain."""
+    return frozenset(row[0] for row in ledger.query(_KIN, (json.dumps(list(ids)),)))
 
 
 def families(ledger: Ledger, split: str, domain: str) -> frozenset[str]:

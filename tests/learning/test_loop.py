@@ -168,7 +168,7 @@ def test_sealed_errors_are_shown_only_to_who_says_yes_and_count_no_longer(
 
     shown = cli("evaluate", "--reveal", "--yes", "--json")
     assert {(row["task_id"],) for row in shown.json} == measured and len(measured) > 5
-    assert f"{len(measured)} tasks retired; {len(sealed - measured)} sealed ones are left" in shown.err
+    assert f"{len(measured)} tasks retired for good; {len(sealed - measured)} sealed ones are left" in shown.err
     assert set(place.rows("SELECT task_id FROM v_splits WHERE split = 'retired'")) == measured
     assert place.rows("SELECT command, status FROM v_runs ORDER BY id DESC LIMIT 1") == [("evaluate --reveal", "done")]
     assert cli("evaluate", "--learning", "--json").json == []

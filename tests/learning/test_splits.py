@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -129,6 +130,57 @@ def test_sealed_tasks_that_were_looked_at_are_retired(tmp_path: Path) -> None:
         assert stored.retire(ledger, [sealed[0], "T-unknown"]) == 1
         assert divide(ledger, tasks)[sealed[0]] is Split.RETIRED
         assert sealed[1] in stored.task_ids(ledger, "sealed")
+
+
+def notes(prefix: str, set_name: str, **fields: Any) -> list[Task]:
+    made = {"inputs": {"text": "note 3"}, "set": set_name, **fields}
+    others = [
+        Task(f"{prefix}-{n}", "t", inputs={"text": f"note {n}"}, set=set_name, hash=f"{prefix}{n}") for n in range(40)
+    ]
+    return [*others, Task(f"{prefix}-more", "t", hash="more", **made)]
+
+
+@pytest.mark.parametrize("set_name", ["notes", "renamed"])
+@pytest.mark.parametrize("prefix", ["T", "X"])
+def test_what_was_looked_at_comes_back_under_no_other_name(tmp_path: Path, prefix: str, set_name: str) -> None:
+    with Ledger.open(tmp_path / "ledger.db") as ledger:
+        found = divide(ledger, notes("T", "notes")[:-1], Rule("salt"))
+        sealed = sorted(name for name, split in found.items() if split is Split.SEALED)
+        assert stored.retire(ledger, sealed[:-1]) == len(sealed) - 1
+        numbers = [name.removeprefix("T") for name in sealed[:-1]]
+        twin = {"inputs": {"text": f"Note  {numbers[0][1:]}"}}
+        later = divide(ledger, notes(prefix, set_name, **twin), Rule("other"))
+        assert {later[f"{prefix}{number}"] for number in numbers} == {Split.RETIRED}
+        assert later[f"{prefix}-more"] is Split.RETIRED
+        if (prefix, set_name) != ("X", "notes"):
+            assert {Split.MINE, Split.GATE, Split.SEALED} <= set(later.values())
+        if prefix == "T":  # a set's other tasks keep their places too
+            assert {name: later[name] for name in found if name not in sealed[:-1]} == {
+                name: split for name, split in found.items() if name not in sealed[:-1]
+            }
+
+
+def test_a_group_with_a_name_is_retired_whole_and_stays_so_when_its_tasks_change(tmp_path: Path) -> None:
+    def made(version: str, count: int, set_name: str = "notes") -> list[Task]:
+        return [
+            Task(
+                f"T-{n}", "t", inputs={"text": f"{version} {n}"}, group=f"g{n % 10}", set=set_name, hash=f"{version}{n}"
+            )
+            for n in range(count)
+        ]
+
+    with Ledger.open(tmp_path / "ledger.db") as ledger:
+        found = divide(ledger, made("first", 20), Rule("salt"))
+        sealed = [name for name, split in found.items() if split is Split.SEALED]
+        pair = stored.kin(ledger, sealed[:1])
+        assert len(pair) == 2 and len({name[-1] for name in pair}) == 1
+        assert stored.kin(ledger, [name for name, split in found.items() if split is Split.GATE]) == frozenset()
+        stored.retire(ledger, pair)
+        later = divide(ledger, made("second", 30))
+        group = {name for name in later if name[-1] == sealed[0][-1]}
+        assert len(group) == 3 and {later[name] for name in group} == {Split.RETIRED}
+        others = [name for name in sealed if name not in pair]
+        assert others and {later[name] for name in others} == {Split.SEALED}
 
 
 def test_plain_statements() -> None:
