@@ -161,9 +161,19 @@ def _arm(key: tuple[str, int], tasks: Sequence[Measurement], names: Mapping[str,
     )
 
 
+def _right(one: Measurement) -> int:
+    """How many of its units hold. A failure of the whole (code that does not load) has one place and no unit."""
+    return round(one.score * one.units)
+
+
+def _broken(before: Measurement, after: Measurement) -> int:
+    """How many units held before and fail now: all of them where nothing holds now, else those at new places."""
+    return _right(before) if not _right(after) else min(_right(before), len(after.wrong - before.wrong))
+
+
 def _compared(name: str, pairs: Sequence[tuple[Measurement, Measurement]], draws: int) -> Compared:
-    right = sum(before.units - len(before.wrong) for before, _ in pairs)
-    broken = sum(len(after.wrong - before.wrong) for before, after in pairs)
+    right = sum(_right(before) for before, _ in pairs)
+    broken = sum(_broken(before, after) for before, after in pairs)
     return Compared(
         name=name,
         n=len(pairs),

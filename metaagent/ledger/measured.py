@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -31,6 +32,9 @@ _WRONG = """
     SELECT e.attempt_id, e.location FROM error_events e JOIN attempts a ON a.id = e.attempt_id
     WHERE a.purpose = 'evaluate' AND e.public = 0
       AND e.step = (SELECT max(step) FROM verdicts WHERE attempt_id = e.attempt_id)"""
+
+_LINE = re.compile(r" line \d+$")
+"""Where in the answer's own code a case failed: another answer has other lines, the case is the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,7 @@ def measurements(ledger: Ledger) -> list[Measurement]:
     units = {row["attempt_id"]: row["units"] for row in ledger.query(_UNITS)}
     wrong: dict[str, set[str]] = {}
     for row in ledger.query(_WRONG):
-        wrong.setdefault(row["attempt_id"], set()).add(row["location"])
+        wrong.setdefault(row["attempt_id"], set()).add(_LINE.sub("", row["location"]))
     return [
         Measurement(
             row["id"],

@@ -83,3 +83,12 @@ def test_forgetting_is_the_net_loss_of_what_was_solved() -> None:
     assert forgetting([(solved, failed), (solved, solved), (failed, solved)]).k == 0
     found = forgetting([(solved, failed), (solved, failed), (failed, solved), (solved, solved)])
     assert (found.k, found.n) == (1, 3)
+
+
+def test_an_answer_that_fails_as_a_whole_breaks_what_was_right_and_was_never_right_itself() -> None:
+    """Code that does not load has one place for all of its cases."""
+    whole = {"wrong": frozenset({"line 1"}), "score": 0.0}
+    [broken] = compare([one("A", wrong=frozenset({"c"}), score=0.75), one("A", ONE, **whole)], ZERO, NAMES)
+    assert broken.broken == 1.0
+    [mended] = compare([one("A", **whole), one("A", ONE, wrong=frozenset({"c"}), score=0.75)], ZERO, NAMES)
+    assert mended.broken is None
