@@ -11,6 +11,7 @@ from metaagent.cli.state import Column, State, Table, current
 
 if TYPE_CHECKING:
     from metaagent.learning.bandit import Arm
+    from metaagent.learning.ladders import Step
     from metaagent.learning.plan import Plan
     from metaagent.records import Protocol
 
@@ -36,29 +37,43 @@ def show_plan(state: State, candidates: list[Protocol], metric: str, retries: in
 
     options = TrialOptions(metric=metric, retries=retries)
     plans = [(one, plan(state.workspace(), one, options)) for one in candidates]
-    orders = _orders(state, candidates)
-    rows = [{**_row(one, made), "arms": [asdict(arm) for arm in orders[one.domain]]} for one, made in plans]
-    state.out("learn", rows, *_human(plans), *_kinds(orders))
+    orders, ladders = _orders(state, candidates)
+    rows = [
+        {
+            **_row(one, made),
+            "arms": [asdict(arm) for arm in orders[one.domain]],
+            "rungs": [asdict(step) for step in ladders[one.domain, one.model]],
+        }
+        for one, made in plans
+    ]
+    state.out("learn", rows, *_human(plans), *_kinds(orders), *_rungs(ladders))
     for text in dict.fromkeys(text for _, made in plans for text in made.said):
         state.notice(text)
 
 
-def _orders(state: State, candidates: list[Protocol]) -> dict[str, list[Arm]]:
-    """By domain, of these candidates and of those tried before, the kinds of remedy in the order of their turns."""
+Ladders = dict[tuple[str, str], "list[Step]"]
+
+
+def _orders(state: State, candidates: list[Protocol]) -> tuple[dict[str, list[Arm]], Ladders]:
+    """Of these candidates and of those tried before: by domain the kinds of remedy in the order of their turns, by
+    domain and model the rungs of a ladder."""
     from metaagent.ledger import trials
-    from metaagent.orchestrator.candidates import kinds_in_order
+    from metaagent.orchestrator.candidates import kinds_in_order, rungs_in_order
 
     if not state.has_ledger():
-        return {}
+        return {}, {}
     with state.ledger(read_only=True) as ledger:
-        domains = [*(one.domain for one in candidates), *(row["domain"] for row in trials.history(ledger))]
-        return {domain: kinds_in_order(ledger, domain) for domain in dict.fromkeys(domains)}
+        tried = [(row["domain"], row["model"]) for row in trials.history(ledger)]
+        places = dict.fromkeys([*((one.domain, one.model) for one in candidates), *tried])
+        orders = {domain: kinds_in_order(ledger, domain) for domain, _ in places}
+        return orders, {place: rungs_in_order(ledger, *place) for place in places}
 
 
 def _kinds(orders: dict[str, list[Arm]]) -> list[Table | str]:
     """What the ledger's own trials say of each kind: a bandit's table (``learning/bandit.py``)."""
     columns: list[Column | str] = [
         "kind",
+        Column("prior", right=True),
         Column("tried", right=True),
         Column("promoted", right=True),
         Column("expected", right=True),
@@ -67,11 +82,38 @@ def _kinds(orders: dict[str, list[Arm]]) -> list[Table | str]:
     ]
     found: list[Table | str] = []
     for domain, kinds in orders.items():
-        rows = [(one.kind, one.tried, one.promoted, one.expected, one.calls, one.value) for one in kinds]
+        rows = [(one.kind, one.prior, one.tried, one.promoted, one.expected, one.calls, one.value) for one in kinds]
         found += [
             f"\nkinds of remedy for {domain or 'no domain'}, in the order in which they are tried",
             Table(columns, rows),
         ]
+    return found
+
+
+def _rungs(ladders: Ladders) -> list[Table | str]:
+    """What answering at once, planning and asking again solved on mine tasks (``learning/ladders.py``)."""
+    from metaagent.learning.ladders import ladder_of
+
+    columns: list[Column | str] = [
+        "rung",
+        "when",
+        Column("prior", right=True),
+        Column("tried", right=True),
+        Column("solved", right=True),
+        Column("expected", right=True),
+    ]
+    found: list[Table | str] = []
+    for (domain, model), steps in ladders.items():
+        rows = [
+            (
+                *(one.rung, "first" if one.first else "after a failed public check"),
+                *(one.prior, one.tried, one.solved, one.expected),
+            )
+            for one in steps
+        ]
+        ladder = ", ".join(ladder_of(steps))
+        heading = f"\nstrategies for {domain or 'no domain'} on {model}; a ladder would climb {ladder}"
+        found += [heading, Table(columns, rows)]
     return found
 
 

@@ -102,11 +102,24 @@ PLAN = record(
         record(
             "the kinds of remedy in the order in which they are tried in the candidate's domain",
             kind=TEXT,
+            prior=NUMBER,
             tried=COUNT,
             promoted=COUNT,
             expected=NUMBER,
             calls=NUMBER,
             value=NUMBER,
+        )
+    ),
+    rungs=listed(
+        record(
+            "the rungs in the order in which a ladder climbs them: those that may come first, then the further ones",
+            rung=TEXT,
+            first=TRUTH,
+            tried=COUNT,
+            solved=COUNT,
+            prior=maybe(NUMBER),
+            expected=maybe(NUMBER),
+            value=maybe(NUMBER),
         )
     ),
 )

@@ -47,10 +47,11 @@ class Pull:
 
 @dataclass(frozen=True, slots=True)
 class Arm:
-    """``tried`` and ``promoted`` count this domain alone; ``expected`` is the posterior mean with neighbours and prior;
-    ``value`` is what arms are ordered by."""
+    """``prior`` is the share expected before anything was tried; ``tried`` and ``promoted`` count this domain alone;
+    ``expected`` is the posterior mean with neighbours and prior; ``value`` is what arms are ordered by."""
 
     kind: str
+    prior: float
     tried: int
     promoted: int
     expected: float
@@ -61,29 +62,30 @@ class Arm:
 def arms(domain: str, pulls: Iterable[Pull], kinds: Sequence[str] = tuple(PRIORS)) -> list[Arm]:
     """The kinds in the order in which to try them, the best first."""
     known = list(pulls)
-    total = sum(_weight(domain, pull.domain) for pull in known)
+    total = sum(weight(domain, pull.domain) for pull in known)
     return sorted((_arm(kind, domain, known, total) for kind in kinds), key=lambda arm: (-arm.value, arm.kind))
 
 
 def _arm(kind: str, domain: str, pulls: Sequence[Pull], total: float) -> Arm:
     good, bad = PRIORS.get(kind, (1.0, 1.0))
+    prior = good / (good + bad)
     weighed = tried = promoted = 0.0
     for pull in pulls:
         if kind not in pull.kinds:
             continue
-        weight = _weight(domain, pull.domain)
-        weighed += weight
-        good += weight * pull.promoted
-        bad += weight * (not pull.promoted)
+        share = weight(domain, pull.domain)
+        weighed += share
+        good += share * pull.promoted
+        bad += share * (not pull.promoted)
         tried += pull.domain == domain
         promoted += pull.domain == domain and pull.promoted
     expected = good / (good + bad)
     bonus = sqrt(2 * log(1 + total) / (1 + weighed)) / 4 if total else 0.0
     calls = CALLS.get(kind, 2.0)
-    return Arm(kind, int(tried), int(promoted), expected, calls, (expected + bonus) / calls)
+    return Arm(kind, prior, int(tried), int(promoted), expected, calls, (expected + bonus) / calls)
 
 
-def _weight(domain: str, other: str) -> float:
+def weight(domain: str, other: str) -> float:
     """1 for the same domain, less for each step between two in the taxonomy; 0 where they share no beginning."""
     distance = steps(domain, other)
     return 0.0 if distance is None else NEIGHBOUR**distance

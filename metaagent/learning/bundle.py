@@ -6,13 +6,14 @@ be replayed: each such group makes a candidate of its own, to be screened on min
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from metaagent.learning.ladders import RUNGS
 from metaagent.learning.proposals import Case, Judge, Proposal
 from metaagent.learning.proposers.strategies import asking_again
 from metaagent.learning.replay import Change, replayed
-from metaagent.records import Protocol, Remedy
+from metaagent.records import Protocol, Remedy, Rung
 from metaagent.remedies.cap import added_tokens, over_cap
 from metaagent.remedies.fixers import SHIPPED
 
@@ -37,11 +38,18 @@ class Candidate:
     scores: tuple[float, ...] = ()
 
 
-def candidates(cases: Sequence[Case], base: Protocol, proposals: Sequence[Proposal], judge: Judge) -> list[Candidate]:
-    """The best first. Nothing where nothing would help; what adds more to prompts than any protocol may is left out."""
+def candidates(
+    cases: Sequence[Case],
+    base: Protocol,
+    proposals: Sequence[Proposal],
+    judge: Judge,
+    rungs: Sequence[Rung] = RUNGS,
+) -> list[Candidate]:
+    """The best first. Nothing where nothing would help; what adds more to prompts than any protocol may is left out.
+    ``rungs``: how a check asks again where no ladder is proposed."""
     fixers = [proposal for proposal in proposals if proposal.remedy.kind == "fixer"]
     made = [bundle] if (bundle := fixer_bundle(cases, base, fixers, judge)) is not None else []
-    made += _others(base, [proposal for proposal in proposals if proposal.remedy.kind != "fixer"])
+    made += _others(base, [proposal for proposal in proposals if proposal.remedy.kind != "fixer"], rungs)
     fitting = [one for one in made if not over_cap(added_tokens(replace(base, remedies=one.remedies)))]
     return sorted(fitting, key=lambda candidate: -candidate.gain)
 
@@ -113,15 +121,26 @@ def _worth(change: Change) -> float:
     return change.gain * len(change.scores) - (HARM - 1) * len(change.harmed)
 
 
-def _others(base: Protocol, proposals: Sequence[Proposal]) -> list[Candidate]:
-    """Checks go with the ladder that asks again when they fail; all others stand alone."""
-    ladder = [proposal for proposal in proposals if proposal.remedy.kind == "strategy"]
-    checks = [proposal for proposal in proposals if proposal.remedy.kind == "check"]
+def _others(base: Protocol, proposals: Sequence[Proposal], rungs: Sequence[Rung]) -> list[Candidate]:
+    """Checks go with the ladder that asks again when they fail; all others stand alone. Of several ladders, or checks
+    of one name, the most promising."""
+    ladder = _best(proposal for proposal in proposals if proposal.remedy.kind == "strategy")
+    checks = _best(proposal for proposal in proposals if proposal.remedy.kind == "check")
     alone = [proposal for proposal in proposals if proposal.remedy.kind not in ("strategy", "check")]
     groups = [[proposal] for proposal in alone]
     if ladder or checks:
-        groups.append([*checks, *(ladder or [asking_again()])])
+        groups.append([*checks, *(ladder or [asking_again(rungs)])])
     return [_candidate(base, group) for group in groups if not _in_force(base, group)]
+
+
+def _best(proposals: Iterable[Proposal]) -> list[Proposal]:
+    """One for each place."""
+    found: dict[tuple[str, str], Proposal] = {}
+    for proposal in proposals:
+        place = _place(proposal.remedy)
+        if place not in found or proposal.gain > found[place].gain:
+            found[place] = proposal
+    return list(found.values())
 
 
 def _in_force(base: Protocol, group: Sequence[Proposal]) -> bool:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from metaagent.records import ErrorEvent, Outcome, Remedy, Task, Verdict
+from metaagent.learning.ladders import RUNGS
+from metaagent.records import ErrorEvent, Outcome, Remedy, Rung, Task, Verdict
 from metaagent.sandbox.base import Sandbox
 
 
@@ -50,13 +51,14 @@ Judge = Callable[[Sequence[tuple[Task, str]]], list[Judged]]
 class Bench:
     """What a proposer works with. ``root`` is the workspace (fixtures); ``seed`` makes folds repeatable; ``seconds`` is
     about how long it may search. ``sandbox`` is where searches run many candidates at once; without one, a proposer
-    chooses the strongest there is."""
+    chooses the strongest there is. ``rungs`` is the ladder that the ledger speaks for (ladders.py)."""
 
     root: Path
     judge: Judge
     seed: int = 0
     seconds: float = 120.0
     sandbox: Sandbox | None = None
+    rungs: Sequence[Rung] = RUNGS
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ def propose(
 
     Raises TrustError and EnvironmentFailedError, which a person has to settle before anything can be judged.
     """
-    return candidates(cases, base, ask(cases, bench, proposers, notice), bench.judge)
+    return candidates(cases, base, ask(cases, bench, proposers, notice), bench.judge, bench.rungs)
 
 
 def ask(

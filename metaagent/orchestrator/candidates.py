@@ -9,18 +9,20 @@ from metaagent.learning.bandit import Arm, Pull, arms
 from metaagent.learning.bundle import Candidate
 from metaagent.learning.cases import collect
 from metaagent.learning.divide import divide, rule_of
+from metaagent.learning.ladders import Climb, Step, ladder_of, steps
 from metaagent.learning.proposals import Bench, Case, Proposer
 from metaagent.learning.propose import propose
 from metaagent.learning.proposers import proposers
 from metaagent.learning.splits import Split
-from metaagent.ledger import proposals, protocols, trials
+from metaagent.ledger import proposals, protocols, splits, trials
+from metaagent.ledger.climbs import climbed
 from metaagent.ledger.database import Ledger
 from metaagent.ledger.proposals import Proposed
 from metaagent.orchestrator.crew import muster
 from metaagent.orchestrator.offers import offers
 from metaagent.orchestrator.replay import replayer
 from metaagent.orchestrator.trials import all_tasks, inside
-from metaagent.records import Protocol, Task
+from metaagent.records import Protocol, Rung, Task
 from metaagent.workspace import Workspace
 
 FEWEST_CASES = 8
@@ -59,7 +61,8 @@ def candidates_for(
     cases = collect(ledger, subject.tasks, base, subject.model)
     if len(cases) < FEWEST_CASES or all(case.passed for case in cases):
         return cases, []
-    bench = Bench(workspace.root, replayer(workspace, ledger, notice))
+    rungs = ladder_of(rungs_in_order(ledger, subject.domain, subject.model))
+    bench = Bench(workspace.root, replayer(workspace, ledger, notice), rungs=rungs)
     every: list[Proposer] = [*proposers(), *offers(workspace, ledger, subject.domain, subject.model)]
     found = propose(cases, base, bench, every, notice)
     order = {arm.kind: place for place, arm in enumerate(kinds_in_order(ledger, subject.domain))}
@@ -96,6 +99,16 @@ def note(ledger: Ledger, subject: Subject, base: Protocol, found: Sequence[Candi
 def kinds_in_order(ledger: Ledger, domain: str) -> list[Arm]:
     """The kinds of remedy in the order in which they are tried in a domain, with what the ledger knows of each."""
     return arms(domain, _pulls(ledger))
+
+
+def rungs_in_order(ledger: Ledger, domain: str, model: str) -> list[Step]:
+    """The rungs in the order in which a ladder for a domain climbs them, with what the ledger knows of each: from mine
+    tasks alone. A further rung counts only where a public check had failed the one before it."""
+    climbs = climbed(ledger, splits.task_ids(ledger, Split.MINE), model)
+    return steps(
+        domain,
+        [Climb(one.domain, Rung(one.rung), one.known is None, one.solved) for one in climbs if one.known is not False],
+    )
 
 
 def _pulls(ledger: Ledger) -> list[Pull]:

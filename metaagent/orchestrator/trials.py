@@ -15,6 +15,7 @@ from metaagent.inference.select import open_backend
 from metaagent.learning import gate, trial
 from metaagent.learning.divide import divide, rule_of
 from metaagent.learning.gate import Standing, Terms
+from metaagent.learning.ladders import CALLS
 from metaagent.learning.plan import Plan
 from metaagent.learning.plan import plan as make_plan
 from metaagent.learning.splits import Rule, Split, salted, statements
@@ -25,7 +26,7 @@ from metaagent.orchestrator.crew import Crew, muster
 from metaagent.orchestrator.judging import judge_with
 from metaagent.orchestrator.measure import Journal, Stand, agent_for, measure
 from metaagent.orchestrator.snapshot import default_limits
-from metaagent.records import Attempt, Outcome, Protocol, Purpose, Task
+from metaagent.records import Attempt, Outcome, Protocol, Purpose, Rung, Task
 from metaagent.remedies.apply import same_call
 from metaagent.tasks.index import SpecIndex
 from metaagent.workspace import Workspace
@@ -151,11 +152,15 @@ def plan(workspace: Workspace, candidate: Protocol, options: TrialOptions) -> Pl
         terms = _terms(ledger, tasks, candidate, options)
         found = divide(ledger, everything, rule_of(config.learning))
         mine = [(task.domain, found[task.id]) for task in everything if inside(task.domain, candidate.domain)]
-        ladders = [r.settings.get("rungs", ()) for p in (base, candidate) for r in p.remedies if r.kind == "strategy"]
+        ladders = [
+            sum(CALLS[Rung(rung)] for rung in remedy.settings.get("rungs", ()))
+            for remedy in (*base.remedies, *candidate.remedies)
+            if remedy.kind == "strategy"
+        ]
         return make_plan(
             terms,
             one_call=same_call(base.remedies, candidate.remedies),
-            rungs=max([options.retries + 1, *map(len, ladders)]),
+            rungs=max([options.retries + 1, *ladders]),
             seconds_per_call=trials.seconds_per_call(ledger, candidate.model),
             jobs=options.jobs or config.run.jobs or config.embedded.slots,
             decided=trials.times_decided(ledger, [task.id for task in tasks]),
