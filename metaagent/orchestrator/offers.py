@@ -87,8 +87,7 @@ class OtherModel:
         lost = tuple(own.task.id for own, other in both if own.passed and not other.passed)
         if len(solved) < len(lost) + FEWEST_SOLVED:
             return []
-        why = (
-            f"{self.model} solves {len(solved)} of {len(both)} mine tasks that fail here, and fails {len(lost)} others"
-        )
+        shares = f"solves {len(solved)} that fail here, and fails {len(lost)} that pass"
+        why = f"of {len(both)} mine tasks {self.model} {shares}"
         gain = sum(other.score - own.score for own, other in both) / len(cases)
         return [Proposal(Remedy("route", "model", {"model": self.model}), why, (why,), solved, lost, gain)]

@@ -67,5 +67,5 @@ def test_another_model_that_solves_what_fails_is_a_route(
         assert ran.status == 0, ran.err
     found = cli("learn", "propose", "--json").json
     [route] = [one for one in found if one["kinds"] == ["route"] and one["model"] == MODEL]
-    assert "smollm2-135m solves 12 of 12 mine tasks that fail here, and fails 0 others" in route["why"]
+    assert "of 12 mine tasks smollm2-135m solves 12 that fail here, and fails 0 that pass" in route["why"]
     assert cli("protocol", "list", "--json").json[0]["in_force"] is False
