@@ -27,7 +27,7 @@ from metaagent.orchestrator.trials import TrialOptions, TrialResult
 from metaagent.orchestrator.trials import plan as plan_trial
 from metaagent.orchestrator.trials import test as try_candidate
 from metaagent.records import Protocol, Task
-from metaagent.remedies.cap import fresh_tokens
+from metaagent.remedies.cap import added_tokens, fresh_tokens
 from metaagent.workspace import Workspace
 
 MOST_ROUNDS = 3
@@ -197,7 +197,7 @@ class _Loop:
 
     def _affordable(self, candidate: Candidate, calls: int, what: str) -> bool:
         """Whether about so many calls fit into what is left of the budget; where not, that is said. Long prompts take
-        their time: what a protocol adds is read anew for each task."""
+        their time: what a protocol adds is read, once for each slot at least."""
         fits = self._fits(candidate, calls, what)
         self.put_off |= not fits
         return fits
@@ -211,7 +211,7 @@ class _Loop:
             return False
         if budget.seconds is None or pace is None:
             return True
-        longer = 1 + _fresh(candidate) / USUAL_PROMPT
+        longer = 1 + added_tokens(Protocol(remedies=candidate.remedies)) / USUAL_PROMPT
         jobs = self.options.jobs or self.workspace.config.run.jobs or self.workspace.config.embedded.slots
         seconds, left = calls * pace * longer / jobs, budget.seconds - (time.monotonic() - self.purse.started)
         if seconds <= left:
