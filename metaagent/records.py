@@ -161,6 +161,11 @@ class Brief:
     artifact: ArtifactForm
     group: str = ""
 
+    @property
+    def own_text(self) -> str:
+        """What tells this task from others of its set: its inputs; the goal of a task without any."""
+        return "\n".join(self.inputs.values()) if self.inputs else self.goal
+
 
 @dataclass(frozen=True, slots=True)
 class Role:

@@ -55,10 +55,7 @@ def command(
     from metaagent.errors import UsageError
 
     state = current()
-    if by is not None and by not in GROUPS:
-        raise UsageError(f"cannot group by '{by}'", mend=f"--by {'|'.join(GROUPS)}")
-    if split is not None and split not in SPLITS:
-        raise UsageError(f"no split '{split}'", mend=f"--split {'|'.join(SPLITS)}")
+    _known(by, split)
     if (domain is not None or yes) and not reveal:
         raise UsageError("that option goes with --reveal", mend="metaagent evaluate --reveal")
     measuring = tasks is not None and not reveal
@@ -85,6 +82,16 @@ def command(
     state.out("evaluate", found, *report(found), *learning_report(summaries))
     if not found[0].attempts and not summaries:
         state.notice("no attempt has ended in that time; next: metaagent run")
+
+
+def _known(by: str | None, split: str | None) -> None:
+    """Raises UsageError for a group or a split that there is not."""
+    from metaagent.errors import UsageError
+
+    if by is not None and by not in GROUPS:
+        raise UsageError(f"cannot group by '{by}'", mend=f"--by {'|'.join(GROUPS)}")
+    if split is not None and split not in SPLITS:
+        raise UsageError(f"no split '{split}'", mend=f"--split {'|'.join(SPLITS)}")
 
 
 def _learned(state: State, *, ablation: bool) -> list[Summary]:

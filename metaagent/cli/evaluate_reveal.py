@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def reveal_sealed(state: State, scope: Scope, *, yes: bool) -> None:
     """Asks, retires, shows. Raises NotFoundError where nothing is sealed, UsageError where nobody says yes."""
-    from metaagent.cli.learn_errors import table
+    from metaagent.cli.learn_errors import shown, table
     from metaagent.errors import NotFoundError
     from metaagent.learning.reveal import draw, reveal
 
@@ -29,7 +29,7 @@ def reveal_sealed(state: State, scope: Scope, *, yes: bool) -> None:
     _agreed(state, _question(drawn), yes)
     with state.ledger() as ledger:
         made = reveal(ledger, scope, drawn)
-    rows = [{**dict(row), "public": bool(row["public"])} for row in made.events]
+    rows = shown(made.events)
     state.out("evaluate", rows, table(rows))
     state.notice(
         f"{counted(made.retired, 'task')} retired for good; {made.left} sealed {_ones(made.left)} left{_place(scope)}"

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from metaagent.cli.state import Column, State, Table, complete_task, current
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from metaagent.ledger.database import Row
 
 Kind = Annotated[str | None, typer.Option("--kind", metavar="KIND", help="Only this kind: format, assertion, ...")]
 TaskOption = Annotated[
@@ -53,7 +58,12 @@ def _rows(state: State, filters: Any, limit: int) -> list[dict[str, Any]]:
         return []
     with mine_ledger(state) as (ledger, tasks):
         found = list_events(ledger, replace(filters, tasks=tasks), limit)
-    return [{**dict(row), "public": bool(row["public"])} for row in reversed(found)]
+    return shown(reversed(found))
+
+
+def shown(rows: Iterable[Row]) -> list[dict[str, Any]]:
+    """Error events of the ledger as results show them."""
+    return [{**dict(row), "public": bool(row["public"])} for row in rows]
 
 
 def kind_named(text: str | None) -> str | None:

@@ -11,14 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from metaagent.learning.cases import fixed
 from metaagent.learning.gate import net_interval
 from metaagent.learning.proposals import Judge
 from metaagent.learning.report import Interval, difference
 from metaagent.ledger.mask import MASKED
 from metaagent.records import Outcome, Protocol, Remedy, Rung, Strategy, Task
 from metaagent.remedies.apply import KINDS, apply, with_added
-from metaagent.remedies.delivery import artifact_of
-from metaagent.remedies.fixers import fix
 from metaagent.statistics import Proportion, wilson
 from metaagent.tasks.brief import brief
 
@@ -105,7 +104,7 @@ def replayed(tried: Sequence[Tried], measured: Protocol, wanted: Protocol, judge
         known, reply = _first_reply(one, measured)
         if not known:
             continue
-        artifact = None if reply is None else _fixed(one.task, reply, wanted)
+        artifact = None if reply is None else fixed(one.task, reply, wanted)
         if reply is None or artifact is None:
             found[one.task.id] = Result(False, 0.0)
         elif _stands(one.task, reply, artifact, measured, wanted):
@@ -135,14 +134,7 @@ def _stands(task: Task, reply: str, artifact: str, measured: Protocol, wanted: P
     """Whether what was measured is the result of this artifact: the same text by the same checks, and no later rung."""
     before, after = apply(measured, brief(task)), apply(wanted, brief(task))
     same = before.rungs is None and before.checks == after.checks
-    return same and artifact == _fixed(task, reply, measured)
-
-
-def _fixed(task: Task, reply: str, protocol: Protocol) -> str:
-    applied = apply(protocol, brief(task))
-    text = artifact_of(reply, task.artifact.format)
-    made = fix(applied.fixers, text, applied.brief)
-    return made[-1].text if made else text
+    return same and artifact == fixed(task, reply, measured)
 
 
 def _as_checked(task: Task, protocol: Protocol) -> Task:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import cycle, islice
 from math import exp, lgamma, log, prod, sqrt
 
 from metaagent.statistics import Z95
@@ -58,9 +59,10 @@ def likely_pairs(differences: Sequence[float], wanted: float, most: int) -> int:
     """After how many pairs a trial is likely to be decided, were gate as mine: when E of the differences seen there,
     one after the other and over again, reaches ``wanted``, and half as many more; at most ``most``. For plans alone.
     """
+    if not any(differences):
+        return most
     wealth = [1.0] * len(LAMBDAS)
-    for count in range(1, most + 1 if any(differences) else 1):
-        value = differences[(count - 1) % len(differences)]
+    for count, value in enumerate(islice(cycle(differences), most), 1):
         wealth = [stake * (1 + bet * value) for stake, bet in zip(wealth, LAMBDAS, strict=True)]
         if _mean(wealth) >= wanted:
             return min(most, count + count // 2)

@@ -7,7 +7,7 @@ most. It holds nothing about any task, asks for nothing, and is the same for the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import count, islice
+from itertools import count
 
 from metaagent.records import Protocol, Remedy
 from metaagent.remedies.cap import MOST_TOKENS, added_tokens
@@ -57,11 +57,6 @@ def neutral_text(tokens: int, first: int = 0) -> str:
         if len(text) >= wanted:
             return text
     raise AssertionError  # there is always another sentence
-
-
-def neutral_lines(many: int) -> list[str]:
-    """So many neutral sentences."""
-    return list(islice((_sentence(number) for number in count(7)), many))
 
 
 def _sentence(number: int) -> str:

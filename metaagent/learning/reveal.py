@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from metaagent.learning.mine_split import salt
 from metaagent.learning.splits import Split, order
 from metaagent.ledger import runs, splits
 from metaagent.ledger.database import Ledger, Row
@@ -50,8 +51,7 @@ def draw(ledger: Ledger, scope: Scope) -> Drawn:
     sealed = splits.of_set(ledger, Split.SEALED, scope.set_name, scope.domain)
     failed = {row["task_id"] for row in list_events(ledger, EventFilters(tasks=sealed), MOST)}
     tried = failed | {row["task_id"] for row in exposed(ledger, sealed)}
-    salt = "".join(sorted(splits.salts(ledger).values()))
-    chosen = splits.kin(ledger, order(tried, salt)[: scope.limit]) if failed else frozenset()
+    chosen = splits.kin(ledger, order(tried, salt(ledger))[: scope.limit]) if failed else frozenset()
     return Drawn(tuple(sorted(chosen)), len(failed & chosen), len(sealed))
 
 

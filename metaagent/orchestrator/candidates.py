@@ -31,14 +31,16 @@ FEWEST_CASES = 8
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is learned for: a domain and a model, with the mine tasks that it may be learned from."""
+    """What is learned for: a domain and a model, with its tasks of one split, mine where nothing else is said."""
 
     domain: str
     model: str
     tasks: tuple[Task, ...]
 
 
-def subjects(workspace: Workspace, ledger: Ledger, domain: str | None = None) -> list[Subject]:
+def subjects(
+    workspace: Workspace, ledger: Ledger, domain: str | None = None, split: Split = Split.MINE
+) -> list[Subject]:
     """Each domain with the model of the agent that would be chosen for its tasks; splits what has no split yet."""
     tasks = all_tasks(workspace)
     found = divide(ledger, tasks, rule_of(workspace.config.learning))
@@ -46,10 +48,10 @@ def subjects(workspace: Workspace, ledger: Ledger, domain: str | None = None) ->
     groups: dict[tuple[str, str], list[Task]] = {}
     for task in tasks:
         agent = crew.choose(replace(task, assignees=()))
-        if agent is None or found[task.id] is not Split.MINE or not inside(task.domain, domain or ""):
+        if agent is None or found[task.id] is not split or not inside(task.domain, domain or ""):
             continue
         groups.setdefault((task.domain or "", agent.model), []).append(task)
-    return [Subject(*key, tuple(inside)) for key, inside in groups.items()]
+    return [Subject(*key, tuple(members)) for key, members in groups.items()]
 
 
 def candidates_for(

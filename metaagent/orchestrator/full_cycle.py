@@ -6,20 +6,18 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from metaagent.learning.divide import divide, rule_of
 from metaagent.learning.splits import Split
 from metaagent.learning.trial import Progress
 from metaagent.ledger import protocols, trials
 from metaagent.ledger.database import Ledger
 from metaagent.orchestrator.budget import Budget
-from metaagent.orchestrator.crew import muster
+from metaagent.orchestrator.candidates import subjects
 from metaagent.orchestrator.evaluate import Measurement, MeasureOptions, measure_all
 from metaagent.orchestrator.events import Observer, Summary
 from metaagent.orchestrator.learn import AUTO, Learned, LearnOptions, learn
 from metaagent.orchestrator.monitoring import Health, look
 from metaagent.orchestrator.session import run
 from metaagent.orchestrator.state import RunOptions
-from metaagent.orchestrator.trials import all_tasks, inside
 from metaagent.records import Protocol, Task
 from metaagent.workspace import Workspace
 
@@ -65,7 +63,7 @@ def full_cycle(
     done = run(workspace, _run_options(options), observe)
     if done.status > 1:
         return Cycle(done, (), (), (), time.monotonic() - started)
-    kept = _measuring(workspace, options)
+    kept = 0.0 if options.budget.seconds is None else _measuring(workspace, options)
     stage("watch: whether what was promoted before still holds in real work")
     watched = look(workspace, stage, dry_run=_left(options.budget, time.monotonic() - started + kept).seconds == 0)
     stage("learn: errors, patterns, remedies, trials")
@@ -115,12 +113,5 @@ def measure_sealed(workspace: Workspace, options: CycleOptions, observe: Observe
 
 def _sealed(workspace: Workspace, ledger: Ledger, options: CycleOptions) -> list[tuple[list[Task], Protocol]]:
     """The sealed tasks of each domain and model, at most ``limit`` of each, with the protocol in force."""
-    tasks = all_tasks(workspace)
-    found = divide(ledger, tasks, rule_of(workspace.config.learning))
-    crew = muster(workspace.config, ledger, {})
-    groups: dict[tuple[str, str], list[Task]] = {}
-    for task in tasks:
-        agent = crew.choose(replace(task, assignees=()))
-        if agent is not None and inside(task.domain, options.domain or "") and found[task.id] is Split.SEALED:
-            groups.setdefault((task.domain or "", agent.model), []).append(task)
-    return [(inside[: options.limit], protocols.active(ledger, *key)) for key, inside in groups.items()]
+    found = subjects(workspace, ledger, options.domain, Split.SEALED)
+    return [(list(one.tasks[: options.limit]), protocols.active(ledger, one.domain, one.model)) for one in found]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from metaagent.learning.bundle import Candidate, fixer_bundle, screened, without_learned
 from metaagent.learning.cases import collect, missing
@@ -266,7 +266,7 @@ class _Loop:
         cases = self._asked(candidate)
         if len(cases) < len(self.cases):
             return None
-        asked = replace(Protocol(), remedies=without_learned(candidate.remedies))
+        asked = Protocol(remedies=without_learned(candidate.remedies))
         with self.workspace.open_ledger() as ledger:
             bench = Bench(self.workspace.root, replayer(self.workspace, ledger, self.notice))
             fixers = [one for one in proposers() if one.kind == "fixer"]

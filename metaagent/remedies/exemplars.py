@@ -56,12 +56,11 @@ class _Pool:
 def nearest(settings: Mapping[str, Any], brief: Brief) -> tuple[Example, ...]:
     """The examples to show, the nearest last: what stands next to the question weighs most with a small model."""
     pool = _pool(settings)
-    own = _own(brief)
-    vector = _vector(own, pool.rarity)
+    vector = _vector(brief.own_text, pool.rarity)
     scored = [
         (cosine(vector, other), -index)
         for index, (example, other) in enumerate(zip(pool.examples, pool.vectors, strict=True))
-        if _another(example, brief, own)
+        if _another(example, brief)
     ]
     best = sorted(scored, reverse=True)[: int(settings.get("count", COUNT))]
     chosen = _within([pool.examples[-index] for _, index in best], int(settings.get("cap", CAP)))
@@ -71,19 +70,14 @@ def nearest(settings: Mapping[str, Any], brief: Brief) -> tuple[Example, ...]:
 def fixed(settings: Mapping[str, Any], brief: Brief) -> tuple[Example, ...]:
     """The first of the pool in their order, the same before every task; for a task that is one of them, or of the group
     of one, the next takes its place."""
-    own = _own(brief)
-    others = [example for example in _pool(settings).examples if _another(example, brief, own)]
+    others = [example for example in _pool(settings).examples if _another(example, brief)]
     return tuple(_within(others[: int(settings.get("count", COUNT))], int(settings.get("cap", CAP))))
 
 
-def _own(brief: Brief) -> str:
-    return "\n".join(brief.inputs.values()) if brief.inputs else brief.goal
-
-
-def _another(example: Example, brief: Brief, own: str) -> bool:
+def _another(example: Example, brief: Brief) -> bool:
     """Whether an example is not of the task that is asked, nor of its group, nor the same text."""
     same_group = bool(brief.group) and example.group == brief.group
-    return example.task != brief.task_id and not same_group and example.text != own
+    return example.task != brief.task_id and not same_group and example.text != brief.own_text
 
 
 def _within(examples: Sequence[Example], cap: int) -> list[Example]:

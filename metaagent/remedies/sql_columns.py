@@ -51,8 +51,7 @@ def fix(reply: str, brief: Brief, settings: Mapping[str, Any]) -> str | None:
 
 def asked(brief: Brief) -> list[str]:
     """The names that the task's own words ask for."""
-    text = "\n".join(brief.inputs.values()) if brief.inputs else brief.goal
-    return [column.name for column in asked_columns(text)]
+    return [column.name for column in asked_columns(brief.own_text)]
 
 
 def quoted(name: str) -> bool:

@@ -40,16 +40,15 @@ def fix(reply: str, brief: Brief, settings: Mapping[str, Any]) -> str | None:  #
 
     if not is_sql(brief):
         return None
-    text = "\n".join(brief.inputs.values()) if brief.inputs else brief.goal
     tree = parse(reply)
     if not isinstance(tree, exp.Select):
         return None
     before = render(tree)
-    for column in asked_columns(text):
+    for column in asked_columns(brief.own_text):
         template = _template(column.name, column.note)
         if template is not None:
             dated(tree, column.name, template)
-    digits = _digits(text)
+    digits = _digits(brief.own_text)
     if digits is not None:
         _round(tree, digits)
     after = render(tree)

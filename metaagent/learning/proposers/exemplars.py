@@ -65,7 +65,7 @@ def _representatives(cases: Sequence[Case], count: int) -> list[str]:
 
 
 def _likeness(cases: Sequence[Case]) -> list[list[float]]:
-    words = vectors(["\n".join(case.task.inputs.values()) or case.task.goal for case in cases])
+    words = vectors([brief(case.task).own_text for case in cases])
     wrong = [{(event.kind, event.location) for event in case.events} for case in cases]
     return [
         [cosine(words[i], words[j]) + _overlap(wrong[i], wrong[j]) for j in range(len(cases))]
@@ -82,15 +82,13 @@ def _entry(case: Case) -> dict[str, Any] | None:
     artifact = case.artifact if case.passed else case.task.reference
     if artifact is None:
         return None
-    artifact = artifact.strip()
-    text = "\n".join(case.task.inputs.values()) if case.task.inputs else case.task.goal
-    if (len(artifact) + len(text)) / CHARACTERS_PER_TOKEN > CAP / 2:
+    artifact, told = artifact.strip(), brief(case.task)
+    if (len(artifact) + len(told.own_text)) / CHARACTERS_PER_TOKEN > CAP / 2:
         return None
-    task = case.task
     return {
-        "task": task.id,
-        "group": brief(task).group,
-        "goal": task.goal,
-        "inputs": dict(task.inputs),
+        "task": told.task_id,
+        "group": told.group,
+        "goal": told.goal,
+        "inputs": dict(told.inputs),
         "artifact": artifact,
     }

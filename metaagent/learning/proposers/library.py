@@ -14,7 +14,7 @@ from pathlib import Path
 from metaagent.learning.proposals import Bench, Case, Proposal
 from metaagent.learning.replay import replayed
 from metaagent.learning.synthesis.python_house import read_house
-from metaagent.learning.synthesis.python_lab import VALIDATOR
+from metaagent.learning.synthesis.python_lab import libraries
 from metaagent.records import ErrorKind, Remedy
 
 FEWEST = 3
@@ -32,7 +32,7 @@ class LibraryImports:
 
     def propose(self, cases: Sequence[Case], bench: Bench) -> list[Proposal]:
         found = []
-        for fixture in sorted({path for case in cases for path in _fixtures(case)}):
+        for fixture in libraries(cases):
             house = read_house(bench.root / fixture)
             remedy = Remedy("fixer", "python.library", house.settings())
             change = replayed(cases, (remedy,), bench.judge)
@@ -50,7 +50,7 @@ class LibraryReference:
     def propose(self, cases: Sequence[Case], bench: Bench) -> list[Proposal]:
         """One for each library whose types or names failing mine tasks were about."""
         found = []
-        for fixture in sorted({path for case in cases for path in _fixtures(case)}):
+        for fixture in libraries(cases):
             path = bench.root / fixture
             failing = sum(_about(case, path.name) for case in cases)
             text = reference(path) if failing >= FEWEST else ""
@@ -60,12 +60,6 @@ class LibraryReference:
                 settings = {"text": text}
                 found.append(Proposal(Remedy("rule", f"library.{path.stem}", settings), why, lines, gain=EXPECTED_GAIN))
         return found
-
-
-def _fixtures(case: Case) -> Iterator[str]:
-    for check in case.task.checks:
-        if check.validator == VALIDATOR and check.options.get("fixture"):
-            yield str(check.options["fixture"])
 
 
 def _about(case: Case, library: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from metaagent.learning.proposals import Bench, Case, Proposal
 from metaagent.learning.replay import replayed
 from metaagent.learning.synthesis.python_house import House, read_house
-from metaagent.learning.synthesis.python_lab import VALIDATOR, Lab, subject
+from metaagent.learning.synthesis.python_lab import Lab, libraries, subject
 from metaagent.learning.synthesis.python_rules import Rule
 from metaagent.learning.synthesis.python_search import Answer, Credit, Search
 from metaagent.learning.synthesis.python_vocabulary import guards, vocabulary
@@ -32,7 +32,7 @@ class PythonRewrites:
 
     def propose(self, cases: Sequence[Case], bench: Bench) -> list[Proposal]:
         """One proposal with all rules that do good to tasks left out of their learning; empty where there are none."""
-        fixtures = sorted({path for case in cases for path in _fixtures(case)})
+        fixtures = libraries(cases)
         found = [self._with(cases, bench, fixture) for fixture in fixtures[:2]] if fixtures else []
         found += [self._with(cases, bench, None)] if not fixtures else []
         return [proposal for proposal in found if proposal is not None]
@@ -45,14 +45,6 @@ class PythonRewrites:
         answers += [one for case in cases if (one := _reference(case, house)) is not None]
         search = _search(answers, house, bench)
         return _proposal(cases, bench, house, search.accepted(answers))
-
-
-def _fixtures(case: Case) -> list[str]:
-    return [
-        str(check.options["fixture"])
-        for check in case.task.checks
-        if check.validator == VALIDATOR and check.options.get("fixture")
-    ]
 
 
 def _answer(case: Case, house: House) -> Answer | None:

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from metaagent.learning.proposals import Judge
+from metaagent.learning.proposals import Case, Judge
 from metaagent.learning.synthesis.python_vocabulary import Guard, Vocabulary
 from metaagent.records import Check, Task
 from metaagent.remedies.python_wrapper import CONDITIONS, PATTERNS
@@ -35,6 +35,12 @@ class Subject:
     entry: str
     fixture: str | None
     tests: tuple[Mapping[str, Any], ...]
+
+
+def libraries(cases: Iterable[Case]) -> list[str]:
+    """The fixtures that the cases' own checks import answers beside: paths in the workspace, each once."""
+    checks = [check for case in cases for check in case.task.checks if check.validator == VALIDATOR]
+    return sorted({str(check.options["fixture"]) for check in checks if check.options.get("fixture")})
 
 
 def subject(task: Task) -> Subject | None:

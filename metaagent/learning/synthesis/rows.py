@@ -15,11 +15,11 @@ from itertools import pairwise
 from typing import Any
 
 from metaagent.learning.proposals import Case
-from metaagent.records import Brief, Outcome, Task
+from metaagent.records import Outcome
 from metaagent.remedies import json_repair, text_fence
-from metaagent.remedies.json_fields import brief_text
 from metaagent.remedies.json_fields.evaluate import NOTHING, Scope
 from metaagent.remedies.json_fields.program import scopes
+from metaagent.tasks.brief import brief
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +72,10 @@ def examples(cases: Sequence[Case]) -> list[Example]:
             _put(expected, path, value)
         failed = frozenset(event.location for event in case.events if event.location)
         group = case.task.group or case.task.id
-        made.append(Example(number, case.task.id, group, _text(case.task), case.task.title, document, expected, failed))
+        made.append(
+            Example(number, case.task.id, group, brief(case.task).own_text, case.task.title, document, expected, failed)
+        )
     return made
-
-
-def _text(task: Task) -> str:
-    return brief_text(Brief(task.id, task.title, task.goal, task.domain, task.inputs, task.artifact))
 
 
 def _document(case: Case) -> Any:
@@ -86,11 +84,10 @@ def _document(case: Case) -> Any:
             return json.loads(text)
         except (ValueError, RecursionError, TypeError):
             continue
-    task = case.task
-    brief = Brief(task.id, task.title, task.goal, task.domain, task.inputs, task.artifact)
-    bare = text_fence.fix(case.reply, brief, {}) or case.reply
+    told = brief(case.task)
+    bare = text_fence.fix(case.reply, told, {}) or case.reply
     try:
-        return json.loads(json_repair.fix(bare, brief, {}) or bare)
+        return json.loads(json_repair.fix(bare, told, {}) or bare)
     except (ValueError, RecursionError):
         return None
 

@@ -22,12 +22,7 @@ def fix(reply: str, brief: Brief, settings: Mapping[str, Any]) -> str | None:
         document = json.loads(reply)
         if not isinstance(document, (dict, list)):
             return None
-        made = run(program, document, brief_text(brief), brief.title)
+        made = run(program, document, brief.own_text, brief.title)
     except (ValueError, RecursionError):
         return None
     return None if json.dumps(made) == json.dumps(document) else json.dumps(made, ensure_ascii=False, indent=2)
-
-
-def brief_text(brief: Brief) -> str:
-    """What a program reads of the task: its inputs; the goal of a task without any."""
-    return "\n".join(brief.inputs.values()) if brief.inputs else brief.goal
