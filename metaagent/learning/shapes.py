@@ -1,16 +1,18 @@
 """The shape of a difference between what was expected and what came: part of a failure's fingerprint. Pure.
 
 Where the place of a failure is an index (row 3, case 2), the place says nothing of what is wrong, and the values
-themselves are no words to group by. Their shapes are: a number that is too large, another type, another exception.
-Values are the JSON texts that error events carry; a value that JSON has no name for is written
+themselves are no words to group by. Their shapes are: a number too large, or about 100 times so; another type; another
+exception. Values are the JSON texts that error events carry; a value that JSON has no name for is written
 ``{"$": type, "args": [...]}``, and the end of a function ``{"returns": value}`` or ``{"raises": {"type": name}}``.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from math import isfinite, log10
+from typing import Any, Final
 
+MOST_TENS: Final = 6
 _PLAIN = {
     str: "text",
     bool: "truth",
@@ -62,10 +64,27 @@ def _of_values(wanted: Any, came: Any) -> str:
     if one != _type(came):
         return "another type"
     if one == "number":
-        return "number too large" if came > wanted else "number too small"
+        return _of_numbers(wanted, came)
     if one == "text":
         return _of_texts(wanted, came)
     return f"another {one}"
+
+
+def _of_numbers(wanted: float, came: float) -> str:
+    """With the power of ten between them: a hundred times too much is a unit or a scale, a tenth too much is not."""
+    way = "large" if came > wanted else "small"
+    tens = round(abs(_size(came) - _size(wanted))) if _scaled(wanted, came) else 0
+    return f"number about {10**tens} times too {way}" if 1 <= tens <= MOST_TENS else f"number too {way}"
+
+
+def _scaled(wanted: float, came: float) -> bool:
+    """Whether one may be a multiple of the other: neither zero nor infinite, and both of one sign."""
+    plain = all(value and not (isinstance(value, float) and not isfinite(value)) for value in (wanted, came))
+    return plain and (wanted > 0) == (came > 0)
+
+
+def _size(number: float) -> float:
+    return log10(abs(number))
 
 
 def _of_texts(wanted: str, came: str) -> str:
