@@ -74,6 +74,15 @@ def spent(budget: Budget, usage: Usage) -> str | None:
     return None
 
 
+def left(budget: Budget, usage: Usage) -> Budget:
+    """What is still to spend, nothing where more was spent already; without a bound there is none."""
+    return Budget(
+        None if budget.seconds is None else max(0.0, budget.seconds - usage.seconds),
+        None if budget.calls is None else max(0, budget.calls - usage.calls),
+        None if budget.tokens is None else max(0, budget.tokens - usage.tokens),
+    )
+
+
 def used_up(limits: Limits, usage: Usage) -> str | None:
     """Why a task may not be tried again, or None."""
     if limits.attempts is not None and usage.attempts >= limits.attempts:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import Final
 
 from metaagent.learning.splits import Split
 from metaagent.learning.trial import Progress
 from metaagent.ledger import protocols, trials
 from metaagent.ledger.database import Ledger
-from metaagent.orchestrator.budget import Budget
+from metaagent.orchestrator.budget import Budget, Usage, left, spent
 from metaagent.orchestrator.candidates import subjects
 from metaagent.orchestrator.evaluate import Measurement, MeasureOptions, measure_all
 from metaagent.orchestrator.events import Observer, Summary
@@ -20,6 +21,9 @@ from metaagent.orchestrator.session import run
 from metaagent.orchestrator.state import RunOptions
 from metaagent.records import Protocol, Task
 from metaagent.workspace import Workspace
+
+MARGIN: Final = 0.1
+"""The share of a budget's time that is kept for what cannot be foreseen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +67,20 @@ def full_cycle(
     done = run(workspace, _run_options(options), observe)
     if done.status > 1:
         return Cycle(done, (), (), (), time.monotonic() - started)
-    kept = 0.0 if options.budget.seconds is None else _measuring(workspace, options)
+    kept = _measuring(workspace, options)
+
+    def rest(calls: int) -> Budget:
+        seconds = time.monotonic() - started + MARGIN * (options.budget.seconds or 0.0)
+        used = Usage(seconds=seconds, calls=done.calls + calls, tokens=done.tokens)
+        return left(options.budget, used.plus(kept))
+
     stage("watch: whether what was promoted before still holds in real work")
-    watched = look(workspace, stage, dry_run=_left(options.budget, time.monotonic() - started + kept).seconds == 0)
+    watched = look(workspace, stage, dry_run=spent(rest(0), Usage()) is not None)
     stage("learn: errors, patterns, remedies, trials")
-    left = _left(options.budget, time.monotonic() - started + kept)
-    learned = learn(workspace, LearnOptions(options.domain, left, options.metric, options.jobs), observe, watch, stage)
+    budget = rest(sum(one.calls for one in watched))
+    learned = learn(
+        workspace, LearnOptions(options.domain, budget, options.metric, options.jobs), observe, watch, stage
+    )
     stage("measure: sealed tasks, without and with what was learned")
     measured = measure_sealed(workspace, options, observe)
     return Cycle(done, tuple(watched), tuple(learned), tuple(measured), time.monotonic() - started)
@@ -80,22 +92,16 @@ def _run_options(options: CycleOptions) -> RunOptions:
     )
 
 
-def _left(budget: Budget, seconds: float) -> Budget:
-    """What is left of a budget after so many seconds; a tenth of the whole is kept for what cannot be foreseen."""
-    if budget.seconds is None:
-        return budget
-    return replace(budget, seconds=max(0.0, 0.9 * budget.seconds - seconds))
-
-
-def _measuring(workspace: Workspace, options: CycleOptions) -> float:
-    """About how many seconds measuring the sealed tasks will take, where something is promoted that asks the model in
-    another way: what is not kept for that, learning may spend."""
-    seconds = 0.0
+def _measuring(workspace: Workspace, options: CycleOptions) -> Usage:
+    """About what measuring the sealed tasks will take, where something is promoted that asks the model in another way:
+    what is kept for that, learning may not spend."""
+    usage = Usage()
     jobs = options.jobs or workspace.config.run.jobs or workspace.config.embedded.slots
     with workspace.open_ledger() as ledger:
         for tasks, active in _sealed(workspace, ledger, options):
-            seconds += len(tasks) * (trials.seconds_per_call(ledger, active.model) or 0.0) / jobs
-    return seconds
+            pace = trials.seconds_per_call(ledger, active.model) or 0.0
+            usage = usage.plus(Usage(seconds=len(tasks) * pace / jobs, calls=len(tasks)))
+    return usage
 
 
 def measure_sealed(workspace: Workspace, options: CycleOptions, observe: Observer) -> list[Measurement]:

@@ -93,6 +93,11 @@ class _Purse:
     tokens: int = 0
     started: float = field(default_factory=time.monotonic)
 
+    @property
+    def calls_left(self) -> int | None:
+        """None: without a bound."""
+        return None if self.budget.calls is None else max(0, self.budget.calls - self.calls)
+
     def empty(self) -> str | None:
         seconds = time.monotonic() - self.started
         return spent(self.budget, Usage(seconds=seconds, tokens=self.tokens, calls=self.calls))
@@ -205,8 +210,8 @@ class _Loop:
     def _fits(self, candidate: Candidate, calls: int, what: str) -> bool:
         with self.workspace.open_ledger() as ledger:
             pace = trials.seconds_per_call(ledger, self.subject.model)
-        budget = self.purse.budget
-        if budget.calls is not None and calls > budget.calls - self.purse.calls:
+        budget, calls_left = self.purse.budget, self.purse.calls_left
+        if calls_left is not None and calls > calls_left:
             self.said.append(f"{'+'.join(candidate.kinds)}: {what} takes about {calls} calls, more than are left")
             return False
         if budget.seconds is None or pace is None:
@@ -284,12 +289,12 @@ class _Loop:
 
     def _measured(self, protocol: Protocol | None, tasks: Sequence[Task] | None = None) -> list[Case]:
         """The cases of the subject (``tasks``: of these alone) under a protocol (None: the one in force); what is
-        missing is attempted first."""
+        missing is attempted first, as far as the budget's calls go."""
         wanted = self.subject.tasks if tasks is None else tasks
         with self.workspace.open_ledger() as ledger:
             used = protocol or protocols.active(ledger, self.subject.domain, self.subject.model)
             cases = collect(ledger, wanted, used, self.subject.model)
-            left = missing(cases, wanted)
+            left = missing(cases, wanted)[: self.purse.calls_left]
             if left and not self.purse.empty():
                 self.notice(f"{len(left)} mine tasks are attempted under protocol {used.hash[:12]}")
                 options = MeasureOptions(jobs=self.options.jobs, args=("learn", used.hash, "mine"))

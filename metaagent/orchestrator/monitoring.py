@@ -43,6 +43,11 @@ class Health:
     evidence: float = 1.0
     activation: str | None = None
 
+    @property
+    def calls(self) -> int:
+        """Model calls that the confirmation took: both versions of every task, each asked once."""
+        return 2 * self.pairs
+
 
 def look(workspace: Workspace, notice: Callable[[str], None], *, dry_run: bool = False) -> list[Health]:
     """The health of every promotion in force. An alarm is recorded, and confirmed at once unless ``dry_run``: then

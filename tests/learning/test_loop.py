@@ -84,6 +84,16 @@ def test_a_planted_convention_is_learned_proven_and_kept(make: Any, cli: Cli, mo
     assert "AMBER" not in text and "1100" not in text  # no prompt held what it was judged by
 
 
+def test_a_budget_of_calls_is_for_the_whole_cycle(make: Any, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = make(lambda name, total: (name.upper(), 100 * total))
+    place.write_board(INBOX="".join(f"- [REC-{n:03}] Record {n}\n" for n in range(30)))
+    monkeypatch.chdir(place.root)
+    ran = cli("full-cycle", "--budget", "60calls", "--jobs", "1", "--json")
+    assert (ran.json["run"]["tasks"], ran.json["learned"][0]["promoted"]) == (30, 0), ran.err
+    assert "calls, more than are left" in ran.err or "budget of" in ran.err
+    assert 53 < len(place.prompts()) <= 60  # the run, mine tasks, sealed ones
+
+
 def test_random_failures_promote_nothing(make: Any, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     chance = random.Random(7)
     words = [f"{chance.choice('bdfgklmnprst')}{chance.choice('aeiou')}{number}" for number in range(3 * COUNT)]

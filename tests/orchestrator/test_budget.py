@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metaagent.errors import UsageError
-from metaagent.orchestrator.budget import Budget, Usage, parse_budget, spent, used_up, used_up_inside
+from metaagent.orchestrator.budget import Budget, Usage, left, parse_budget, spent, used_up, used_up_inside
 from metaagent.records import Limits
 
 
@@ -87,3 +87,18 @@ def test_inside_an_attempt_the_number_of_attempts_plays_no_part(
 
 def test_usage_adds_up_field_by_field() -> None:
     assert Usage(1, 2, 3, 4, 5).plus(Usage(10, 20, 30, 40, 50)) == Usage(11, 22, 33, 44, 55)
+
+
+budgets = st.builds(
+    Budget,
+    st.none() | st.floats(0, 100),
+    st.none() | st.integers(0, 100),
+    st.none() | st.integers(0, 100),
+)
+usages = st.builds(Usage, seconds=st.floats(0, 200), calls=st.integers(0, 200), tokens=st.integers(0, 200))
+
+
+@given(budgets, usages)
+def test_what_is_left_of_a_budget_is_spent_exactly_where_the_budget_is(budget: Budget, usage: Usage) -> None:
+    assert (spent(left(budget, usage), Usage()) is None) == (spent(budget, usage) is None)
+    assert left(Budget(), usage) == Budget()
