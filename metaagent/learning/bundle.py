@@ -150,10 +150,11 @@ def _in_force(base: Protocol, group: Sequence[Proposal]) -> bool:
 
 
 def _candidate(base: Protocol, group: Sequence[Proposal]) -> Candidate:
-    new = {_place(proposal.remedy) for proposal in group}
-    kept = tuple(remedy for remedy in base.remedies if _place(remedy) not in new)
+    new = [remedy for proposal in group for remedy in (proposal.remedy, *proposal.beside)]
+    places = {_place(remedy) for remedy in new}
+    kept = tuple(remedy for remedy in base.remedies if _place(remedy) not in places)
     return Candidate(
-        remedies=(*(proposal.remedy for proposal in group), *kept),
+        remedies=(*new, *kept),
         kinds=tuple(dict.fromkeys(proposal.remedy.kind for proposal in group)),
         why="; ".join(proposal.why for proposal in group),
         readable=tuple(line for proposal in group for line in proposal.readable),

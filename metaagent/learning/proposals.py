@@ -65,7 +65,8 @@ class Bench:
 class Proposal:
     """A candidate remedy with its evidence from mine. ``mended`` and ``harmed`` are task ids whose outcome would
     change; ``gain`` is the mean change of the score over all mine cases of the domain, held out where ``folds`` > 1 (a
-    program is scored on cases that it was not made from). ``readable`` says what it does, a line each."""
+    program is scored on cases that it was not made from). ``readable`` says what it does, a line each. ``beside``:
+    what the remedy cannot do without."""
 
     remedy: Remedy
     why: str
@@ -75,6 +76,7 @@ class Proposal:
     gain: float = 0.0
     folds: int = 1
     numbers: Mapping[str, float] = field(default_factory=dict)
+    beside: tuple[Remedy, ...] = ()
 
 
 class Proposer(Protocol):

@@ -188,7 +188,7 @@ def _last_feedback(results: Sequence[_Result]) -> Feedback | None:
 async def _climb(course: _Course, rung: Rung, position: int, told: Feedback | None) -> _Result:
     """One rung: plan where it plans, write, judge."""
     assignment = course.assignment
-    role, task, added = assignment.role, course.applied.brief, course.added
+    role, task, added = assignment.role, course.applied.asked, course.added
     try:
         plan = None
         if rung is Rung.PLAN:
@@ -246,11 +246,10 @@ def _request(
         repeat_penalty=given.get("repeat_penalty", settings.repeat_penalty),
         stop=tuple(given.get("stop", ())),
     )
-    constrained = constrained and given.get("constrained", True) and task.artifact.format == "json"
+    form = course.applied.asked.artifact
+    constrained = constrained and given.get("constrained", True) and form.format == "json"
     model = course.applied.model or assignment.agent.model
-    return ChatRequest(
-        model, messages, options, task.artifact.schema if constrained else None, agent=assignment.agent.id
-    )
+    return ChatRequest(model, messages, options, form.schema if constrained else None, agent=assignment.agent.id)
 
 
 def transcript(messages: Sequence[Message]) -> str:

@@ -4,6 +4,7 @@
 | --- | --- | --- |
 | fixer | a registered fixer | its own |
 | option | ``options`` | ``num_predict``, ``temperature``, ``num_ctx``, ``repeat_penalty``, ``stop``, ``constrained`` |
+| option | ``notes`` | ``fields``: those that the model writes a note before (remedies/json_notes.py) |
 | check | a public validator | its options |
 | strategy | ``ladder`` | ``rungs``; ``on``: climb after ``any`` failure (default), or a failed ``public`` check only |
 | exemplar | ``nearest``, ``fixed`` | ``pool``, ``count``, ``cap`` (remedies/exemplars.py) |
@@ -21,10 +22,12 @@ from typing import Any
 from metaagent.errors import MetaagentError
 from metaagent.records import Brief, Check, Protocol, Remedy, Rung
 from metaagent.remedies.exemplars import FIXED, Example, fixed, nearest
+from metaagent.remedies.json_notes import with_notes
 from metaagent.remedies.trigger import fires
 
 MOST_RULES = 3
 """More rules than this in one prompt did harm on a small model, whatever they said."""
+NOTES = "notes"
 OPTIONS = frozenset({"num_predict", "temperature", "num_ctx", "repeat_penalty", "stop", "constrained"})
 
 
@@ -36,11 +39,19 @@ class Applied:
     examples: tuple[Example, ...] = ()
     rules: tuple[str, ...] = ()
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    notes: tuple[str, ...] = ()
     checks: tuple[Check, ...] = ()
     rungs: tuple[Rung, ...] | None = None
     public_only: bool = False
     model: str | None = None
     fixers: tuple[Remedy, ...] = ()
+
+    @property
+    def asked(self) -> Brief:
+        """The brief as the model is asked: with the notes that are no part of what is delivered."""
+        if not self.notes:
+            return self.brief
+        return replace(self.brief, artifact=with_notes(self.brief.artifact, self.notes))
 
 
 def apply(protocol: Protocol, brief: Brief) -> Applied:
@@ -82,6 +93,8 @@ def _fixer(applied: Applied, remedy: Remedy) -> Applied:
 
 
 def _option(applied: Applied, remedy: Remedy) -> Applied:
+    if remedy.name == NOTES:
+        return replace(applied, notes=(*applied.notes, *remedy.settings["fields"]))
     given = {key: value for key, value in remedy.settings.items() if key in OPTIONS}
     return replace(applied, options=MappingProxyType({**applied.options, **given}))
 

@@ -26,6 +26,7 @@ ENTRY_POINTS = "metaagent.fixers"
 
 BUILT_IN: dict[str, str] = {
     "json.fields": "metaagent.remedies.json_fields:fix",
+    "json.notes": "metaagent.remedies.json_notes:fix",
     "json.repair": "metaagent.remedies.json_repair:fix",
     "sql.columns": "metaagent.remedies.sql_columns:fix",
     "sql.dialect": "metaagent.remedies.sql_dialect:fix",
@@ -46,6 +47,7 @@ BUILT_IN: dict[str, str] = {
 SHIPPED: dict[str, str] = {
     "text.fence": "the artifact alone, without the code fence and the prose around it",
     "json.repair": "text that is nearly JSON, read as it was meant",
+    "json.notes": "a note that the model wrote for itself before a field is taken out",
     "sql.statement": "the one SELECT of a reply, without fences, prose and further statements",
     "sql.dialect": "functions and forms of other databases, said in SQLite",
     "sql.columns": "the names and the order of columns that the question's own text asks for",
@@ -68,6 +70,7 @@ STAGES: dict[str, int] = {
     "sql.joins": 3,
     "sql.stated": 4,
     "sql.views": 90,
+    "json.notes": 90,
 }
 """What must come before what, whatever order they were found in; those without a place are applied in between."""
 _LATE = 50

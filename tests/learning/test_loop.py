@@ -147,6 +147,59 @@ def test_what_only_examples_teach_is_learned_by_the_better_way_of_choosing_them(
     _holds_nothing_that_is_hidden(place, rows)
 
 
+STATES = """\
+set: records
+goal: Turn the text into a record.
+domain: data.json.extract
+artifact:
+  format: json
+  schema:
+    type: object
+    additionalProperties: false
+    required: [name, state]
+    properties: {name: {type: string}, state: {enum: [open, held, paid]}}
+rows: records.jsonl
+inputs: [text]
+expect: [name, state]
+"""
+
+
+def test_what_takes_judgement_is_noted_first_where_that_helps(
+    make: Any, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The model sees what is right only once it has written down what the text says; the words give nothing away."""
+    place = make(lambda name, total: (name, total))
+    chance = random.Random(3)
+    rows = [json.loads(line) for line in (place.root / "tasks" / "records.jsonl").read_text("utf-8").splitlines()]
+    rows = [{**row, "state": chance.choice(["open", "held", "paid"])} for row in rows]
+    (place.root / "tasks" / "records.yaml").write_text(STATES, encoding="utf-8")
+    (place.root / "tasks" / "records.jsonl").write_text(_lines(rows), encoding="utf-8")
+    noted = [
+        {
+            "match": f"(?s)state_note.*{re.escape(row['text'])}",
+            "json": {"name": row["name"], "state_note": "it says so", "state": row["state"]},
+        }
+        for row in rows
+    ]
+    alone = [{"contains": row["text"], "json": {"name": row["name"], "state": "open"}} for row in rows]
+    place.write_script([*noted, *alone])
+    monkeypatch.chdir(place.root)
+    ran = cli("learn", "--json")
+    assert ran.status == 0, ran.err
+    last = ran.json[0]["trials"][-1]
+    assert (last["verdict"], last["losses"]) == ("promote", 0), ran.err
+    remedies = cli("protocol", "show", last["candidate"], "--json").json["remedies"]
+    assert [(one["kind"], one["name"], one["settings"]) for one in remedies] == [
+        ("option", "notes", {"fields": ["state"]}),
+        ("fixer", "json.notes", {}),
+    ]
+    assert cli("evaluate", "--tasks", "records", "--split", "sealed").status == 0
+    [summary] = cli("evaluate", "--learning", "--json").json
+    assert [arm["failed"]["k"] for arm in summary["arms"]][-1] == 0
+    said = cli("protocol", "export", "--to", "agents-md").out
+    assert "before state" in said
+
+
 def _holds_nothing_that_is_hidden(place: Place, rows: Sequence[dict[str, Any]]) -> None:
     """No prompt of the ledger has the answer of its own task, and none has text or answer of a gate or sealed task that
     is not its own."""

@@ -18,6 +18,7 @@ BUILT_IN: dict[str, str] = {
     "python": "metaagent.learning.proposers.python:PythonRewrites",
     "sql": "metaagent.learning.proposers.sql:SqlViews",
     "options": "metaagent.learning.proposers.options:RaisedLimits",
+    "notes": "metaagent.learning.proposers.notes:NotedFields",
     "checks": "metaagent.learning.proposers.checks:PublicChecks",
     "ladder": "metaagent.learning.proposers.strategies:Ladder",
     "exemplars": "metaagent.learning.proposers.exemplars:Solved",
