@@ -17,9 +17,9 @@ _LIST: Final = re.compile(rf"(?<![\w-]){_NAME}(?:(?:\s*,\s*(?:and\s+|then\s+)?|\
 _ITEM: Final = re.compile(_NAME)
 _NOTE: Final = re.compile(r"\(([^()]*)\)")
 _CUE: Final = re.compile(
-    r"(?:\b(?:columns?|fields?|headers?|headings?)\b(?:\s+(?:are|is|named|called|should be))?\s*:?\s*"
+    r"(?:\b(?:columns?|fields?|headers?|headings?)\b(?:\s+(?:are|is|named|called|should be))?\s*[:,]?\s*"
     r"|\b(?:call(?:ed)?|named?|naming|labell?ed|headed)\s+(?:it\s+|them\s+|the\s+(?:column|result|number)s?\s+)?:?\s*"
-    r"|\b(?-i:AS)\s+)$",
+    r"|\b(?-i:AS)\s+|(?:,|\bit|\bthem|\bresult)\s+as\s+)$",
     re.IGNORECASE,
 )
 _VERB: Final = re.compile(
@@ -118,11 +118,11 @@ def _items(chunk: str) -> tuple[str, ...]:
 
 def _score(plain: str, begin: int, before: str, after: str, names: tuple[str, ...]) -> float:
     cue = _CUE.search(before) is not None
-    last = not plain[begin:].lstrip(" ")[sum(map(len, names)) :].strip(" .,`'\"") or not after.strip(" .!`'\"*")
+    last = not plain[begin:].lstrip(" ")[sum(map(len, names)) :].strip(" .,;`'\"") or not after.strip(" .!;`'\"*")
     alone = not before.strip(" `'\"*(")
     after_colon = alone and plain[:begin].rstrip(" `'\"*").endswith(":")
-    whole = not after.strip(" .!?`'\"*") or after.lstrip(" `'\"*").startswith((".", ","))
-    polite = after.strip(" .!").lower() in ("please", "in this order", "in that order", "only", "")
+    whole = not after.strip(" .!?;`'\"*") or after.lstrip(" `'\"*").startswith((".", ","))
+    polite = after.strip(" .!;").lower() in ("please", "in this order", "in that order", "only", "")
     score = 0.0
     if cue:
         score += 3.0

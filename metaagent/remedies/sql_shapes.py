@@ -71,8 +71,11 @@ def _replace_in_clauses(tree: exp.Select, old: exp.Expr, new: exp.Expr) -> None:
                 node.replace(new.copy())
 
 
-def shifted(tree: exp.Query, schema: Schema, column: str, by: str, codes: Collection[str]) -> bool:
-    """Times of a column told by another clock where they are cut to one of the ``codes`` (%H, %d, ...)."""
+def shifted(
+    tree: exp.Query, schema: Schema, column: str, by: str, codes: Collection[str], *, alone: bool = False
+) -> bool:
+    """Times of a column told by another clock where they are cut to one of the ``codes`` (%H, %d, ...); ``alone``: to
+    these and no others."""
     from sqlglot import exp
 
     changed = False
@@ -81,7 +84,7 @@ def shifted(tree: exp.Query, schema: Schema, column: str, by: str, codes: Collec
         if node.name.lower() != name or in_shadow(node) or table_of(node, schema) != table:
             continue
         call = _date_call(node)
-        if call is None or not _codes_of(call) & set(codes):
+        if call is None or not _codes_of(call) & set(codes) or (alone and _codes_of(call) != set(codes)):
             continue
         pattern = _pattern(call)
         modifier = exp.Literal.string(by)

@@ -3,12 +3,17 @@
 Settings: ``steps``, each one convention, done in order, and ``schema`` where the prompt does not hold the tables. A
 step is a mapping:
 
-    do: keep      table, where              rows that count, in the table and in all that belongs to its rows
+    do: keep      table, where, alone       rows that count, in the table and in all that belongs to its rows; alone:
+                                            only where nothing that belongs to them is read
     do: value     table, column, is         what a column stands for; {} is the column as it was
     do: scale     columns, by, digits       amounts in a small unit: divided and rounded where they come out
     do: measure   name, table, is           the output of that name is this aggregate over the table
     do: date      name, is                  the output of that name is a date written so; {} is its column
     do: shift     column, by, codes         the house's clock, where times are cut to these parts
+    do: year      months                    the house's year begins so much later than the calendar's
+    do: form      columns, is               outputs that are one of these columns are written so; {} is the value
+    do: form      table, columns, is        outputs made of these columns of a table are written so; {name} is a column
+    do: missing   is                        what is said where an output may be NULL
     do: ties      by, descending            what orders rows that are equal
     do: key                                 rows by a table's key where they were grouped by its name
 
@@ -25,7 +30,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from metaagent.records import Brief
+from metaagent.remedies import sql_forms as forms
 from metaagent.remedies import sql_shapes as shapes
+from metaagent.remedies.sql_names import asked_columns
 from metaagent.remedies.sql_schema import Schema, schema_of
 from metaagent.remedies.sql_shadow import Parts, Shadow, apart, change_value, keep_rows
 from metaagent.remedies.sql_tree import is_sql, parse, parse_expression, render
@@ -37,8 +44,15 @@ if TYPE_CHECKING:
 
 Step = Mapping[str, Any]
 
-RANKS: Final = {"measure": 0, "keep": 1, "value": 2, "date": 3, "shift": 4, "scale": 5, "ties": 6, "key": 7}
-"""What must be done before what: a measure names the columns that values change."""
+_ORDER: Final = ("measure", "keep", "value", "date", "shift", "year", "scale", "form", "missing", "ties", "key")
+RANKS: Final = {kind: rank for rank, kind in enumerate(_ORDER)}
+"""What must be done before what: a measure names the columns that values change; what is missing is seen in columns
+that are written already."""
+
+
+_MONTH: Final = re.compile(
+    r"\b(january|february|march|april|may|june|july|august|september|october|november|december|calendar)\b"
+)
 
 
 def fix(reply: str, brief: Brief, settings: Mapping[str, Any]) -> str | None:
@@ -92,7 +106,8 @@ def _shadowed(step: Step, parts: Parts, schema: Schema) -> str | None:
         return None
     made: dict[str, Shadow]
     if step["do"] == "keep":
-        if not parts.reads & schema.below(table) or _names_it_itself(step["where"], parts):
+        below = parts.reads & schema.below(table)
+        if not below or (step.get("alone") and below != {table}) or _names_it_itself(step["where"], parts):
             return None
         made = keep_rows(parts, schema, table, step["where"], parts.reads)
     else:
@@ -144,6 +159,22 @@ def _shift(tree: exp.Query, step: Step, schema: Schema, words: str) -> bool:  # 
     return shapes.shifted(tree, schema, step["column"], step["by"], step["codes"])
 
 
+def _year(tree: exp.Query, step: Step, schema: Schema, words: str) -> bool:
+    """Not where the question names a month: then the calendar is meant."""
+    return _MONTH.search(words) is None and forms.year_begun(tree, schema, step["months"])
+
+
+def _form(tree: exp.Query, step: Step, schema: Schema, words: str) -> bool:
+    if "table" in step:
+        asked = [column.name for column in asked_columns(words)]
+        return forms.together(tree, schema, step["table"], step["columns"], step["is"], asked)
+    return forms.written(tree, schema, step["columns"], step["is"])
+
+
+def _missing(tree: exp.Query, step: Step, schema: Schema, words: str) -> bool:  # noqa: ARG001
+    return forms.filled(tree, schema, step["is"])
+
+
 def _ties(tree: exp.Query, step: Step, schema: Schema, words: str) -> bool:  # noqa: ARG001
     return shapes.untied(tree, schema, step["by"], descending=bool(step.get("descending")))
 
@@ -158,6 +189,9 @@ _REWRITES: Final[Mapping[str, Callable[[Any, Step, Schema, str], bool]]] = {
     "scale": _scale,
     "date": _date,
     "shift": _shift,
+    "year": _year,
+    "form": _form,
+    "missing": _missing,
     "ties": _ties,
     "key": _key,
 }
@@ -171,7 +205,8 @@ def readable(step: Step) -> str:
 def _sentence(step: Step) -> str:
     kind = step["do"]
     if kind == "keep":
-        return f"{step['table']} and what belongs to them: only rows where {step['where']}"
+        what = "themselves" if step.get("alone") else "and what belongs to them"
+        return f"{step['table']} {what}: only rows where {step['where']}"
     if kind == "value":
         return f"{step['table']}.{step['column']} stands for {step['is'].replace('{}', step['column'])}"
     if kind == "scale":
@@ -183,6 +218,14 @@ def _sentence(step: Step) -> str:
         return f"the output {step['name']} is written {step['is'].replace('{}', 'its date')}"
     if kind == "shift":
         return f"{step['column']} is told {step['by']} where it is cut to {', '.join(step['codes'])}"
+    if kind == "year":
+        return f"a year begins {step['months']} months later than the calendar's"
+    if kind == "form":
+        value = step["is"] if "table" in step else step["is"].replace("{}", "its value")
+        of = f" of {step['table']}" if "table" in step else ""
+        return f"outputs made of {', '.join(step['columns'])}{of} are written {value}"
+    if kind == "missing":
+        return f"what is missing in an output is written {step['is']!r}"
     if kind == "ties":
         way = ", descending" if step.get("descending") else ""
         return f"rows that are equal stand in the order of {'their key' if step['by'] == 'key' else step['by']}{way}"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from metaagent.learning.synthesis.sql_steps import Step, key_of
+from metaagent.learning.synthesis.sql_written import forms, years
 from metaagent.remedies.sql_schema import Schema
 from metaagent.remedies.sql_scope import selects, sources, table_of
 from metaagent.remedies.sql_tree import parse, render
@@ -31,8 +32,8 @@ class Solved:
     text: str
 
 
-def steps(solved: Sequence[Solved], schema: Schema) -> list[Step]:
-    """Candidate steps, those that the references of most groups take first; each is taken by two groups at least."""
+def steps(solved: Sequence[Solved], schema: Schema) -> list[tuple[Step, int]]:
+    """Candidate steps, each with the number of content groups whose references take it, two at least; most first."""
     groups: dict[str, set[str]] = {}
     found: dict[str, Step] = {}
     for one in solved:
@@ -44,7 +45,7 @@ def steps(solved: Sequence[Solved], schema: Schema) -> list[Step]:
             found[key] = step
             groups.setdefault(key, set()).add(one.group)
     ranked = Counter({key: len(members) for key, members in groups.items() if len(members) >= MIN_GROUPS})
-    return [found[key] for key, _ in ranked.most_common()]
+    return [(found[key], count) for key, count in ranked.most_common()]
 
 
 def _of(tree: exp.Query, words: str, schema: Schema) -> Iterator[Step]:
@@ -52,11 +53,14 @@ def _of(tree: exp.Query, words: str, schema: Schema) -> Iterator[Step]:
         for node in _conjuncts(select):
             if (step := _kept(node, words, schema)) is not None:
                 yield step
+                yield {**step, "alone": True}
         yield from _values(select, schema)
     yield from _scales(tree, schema)
     yield from _shifts(tree, schema)
     outermost = selects(tree)[0]
     yield from _dates(outermost)
+    yield from forms(outermost, schema)
+    yield from years(tree)
     yield from _measures(outermost, schema)
     if (tie := _tie(outermost, schema)) is not None:
         yield tie

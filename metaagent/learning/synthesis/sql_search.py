@@ -7,7 +7,7 @@ until none brings anything; what passes without a step loses it again. All queri
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -25,6 +25,8 @@ from metaagent.validators.sql_compare import Table
 HARM: Final = 2.0
 """What passes and is broken weighs so much more than what is mended."""
 MIN_GROUPS: Final = 2
+TOLD: Final = 3
+"""A step that the references of so many groups take needs no second group that it mends: it is no chance."""
 _MIN_GAIN: Final = 0.12
 _FIRST: Final = 10
 _MAX_STEPS: Final = 16
@@ -58,9 +60,12 @@ class Tried:
 
 @dataclass(slots=True)
 class Search:
+    """``told``: for the keys of steps that references take, how many groups' references do."""
+
     batch: Batch
     schema: Schema
     seconds: float = 120.0
+    told: Mapping[str, int] = field(default_factory=dict)
     _common: frozenset[tuple[str, str]] = frozenset()
     _made: dict[tuple[str, str, str], str | None] = field(default_factory=dict)
     _features: dict[tuple[str, str], frozenset[tuple[str, str]]] = field(default_factory=dict)
@@ -132,11 +137,15 @@ class Search:
     def _tried(self, step: Step, effects: Sequence[Effect]) -> Tried:
         hope = sum(effect.change for effect in effects if effect.change > 0)
         groups = {effect.group for effect in effects if effect.change > 0.02}
-        if len(groups) < MIN_GROUPS:
+        if len(groups) < self._fewest(step):
             return Tried(step, 0.0, hope)
         own = own_words_of([step]) if step["do"] == "keep" else ()
         found: Limited = limited(effects, own)
         return Tried({**_free(step), **found.limits}, found.gain, hope)
+
+    def _fewest(self, step: Step) -> int:
+        """The groups that a step has to mend."""
+        return 1 if self.told.get(key_of(step), 0) >= TOLD else MIN_GROUPS
 
     def _told(self, item: Item, text: str) -> frozenset[tuple[str, str]]:
         place = (item.words, text)
@@ -164,11 +173,11 @@ class Search:
         return self._made[place]
 
     def _pruned(self, items: Sequence[Item], chosen: Sequence[Step]) -> list[Step]:
-        """Without the steps that no two groups need to pass, the last ones first."""
+        """Without the steps that too few groups need to pass, the last ones first."""
         kept = list(chosen)
         for step in reversed(chosen):
             without = [one for one in kept if one is not step]
-            if len(self.needed(items, kept, step)) < MIN_GROUPS:
+            if len(self.needed(items, kept, step)) < self._fewest(step):
                 kept = without
         return kept
 

@@ -4,6 +4,7 @@ its numbers. Which of them hold here is for the search to find out."""
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
@@ -41,6 +42,22 @@ _DATES: Final[Mapping[str, tuple[str, ...]]] = {
     "date": ("strftime('%Y-%m-%d', {})", "strftime('%d/%m/%Y', {})", "strftime('%d.%m.%Y', {})"),
     "hour": ("strftime('%H', {})", "CAST(strftime('%H', {}) AS INTEGER)"),
 }
+
+_DAY_FORMS: Final = tuple(
+    f"strftime('{form}', {{}})" for form in ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%Y/%m/%d", "%Y%m%d")
+)
+_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
+_FIRST: Final = ("first", "given", "fore")
+_LAST: Final = ("last", "family", "sur")
+_PERSONS: Final = (
+    "{last} || ', ' || {first}",
+    "UPPER({last}) || ', ' || {first}",
+    "{first} || ' ' || {last}",
+    "{first} || ' ' || UPPER({last})",
+    "{last} || ' ' || {first}",
+    "substr({first}, 1, 1) || '. ' || {last}",
+    "{last} || ', ' || substr({first}, 1, 1) || '.'",
+)
 
 
 def key_of(step: Step) -> str:
@@ -164,6 +181,40 @@ def _scales(data: Data, named: Collection[str]) -> Iterator[Step]:
         for by in _FACTORS:
             for digits in _DIGITS:
                 yield {"do": "scale", "columns": sorted(columns), "by": by, "digits": digits}
+
+
+def forms(data: Data, read: Collection[str], said: Collection[str]) -> Iterator[Step]:
+    """What is tried first, for it makes single values right and changes no rows: days in the columns whose names end
+    alike, names of persons, and the texts that are ``said`` in results and stand nowhere in the data."""
+    yield from ({"do": "missing", "is": text} for text in sorted(said))
+    for columns in _days(data).values():
+        yield from ({"do": "form", "columns": sorted(columns), "is": text} for text in _DAY_FORMS)
+    for table in (data.schema.tables[name] for name in sorted(read)):
+        first, last = (next((n for n in table.names if n.startswith(words)), None) for words in (_FIRST, _LAST))
+        if first and last:
+            for text in _PERSONS:
+                written = text.replace("{first}", f"{{{first}}}").replace("{last}", f"{{{last}}}")
+                yield {"do": "form", "table": table.name, "columns": sorted((first, last)), "is": written}
+
+
+def years(data: Data) -> list[Step]:
+    """What is tried last, once the rows that count are found: another month in which a year begins."""
+    return [{"do": "year", "months": months} for months in range(1, 12)] if _days(data) else []
+
+
+def _days(data: Data) -> dict[str, list[str]]:
+    """By the ending of their names: the columns that hold days."""
+    found: dict[str, list[str]] = {}
+    for table in data.schema.tables.values():
+        for name in table.names:
+            if _daily(data.of(table.name, name)):
+                found.setdefault(name.rpartition("_")[2], []).append(f"{table.name}.{name}")
+    return found
+
+
+def _daily(profile: Profile) -> bool:
+    values = profile.common[:20]
+    return bool(values) and all(isinstance(one, str) and _DAY.fullmatch(one) for one in values)
 
 
 def _split(column: str) -> tuple[str, str]:
