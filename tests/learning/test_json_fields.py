@@ -77,6 +77,40 @@ def contact(pick: random.Random) -> Row:
     return text, got, {"land": code, "phone": called, "born": f"{year}{month:02d}{day:02d}", "desk": desk}
 
 
+HOUSES = {"Hillside": "HIL", "Old Mill": "MIL", "Quay House": "QUA"}
+
+
+def stay(pick: random.Random) -> Row:
+    """Values made of parts that stand in different places of the text, times that are rounded, sums that are shared."""
+    house, room, nights = pick.choice(list(HOUSES)), pick.randint(1, 40), pick.randint(2, 6)
+    hour, minute, price = pick.randint(13, 22), pick.randint(0, 59), pick.randint(40, 90)
+    code, digits = (
+        pick.choice((("+44", 10), ("+49", 10), ("+351", 9))),
+        "".join(pick.choice("23456789") for _ in range(10)),
+    )
+    national = digits[: code[1]]
+    text = (
+        f"{pick.choice(GIVEN)} {pick.choice(FAMILY)} comes to {house} at {hour}.{minute:02d}, room {room}, {nights} "
+        f"nights, {price * nights} in all. {code[0]} {national[:3]} {national[3:]}"
+    )
+    got = {
+        "eta": f"{hour}.{minute:02d}",
+        "nights": nights,
+        "room": f"room {room}",
+        "rate": f"{price * nights}",
+        "phone": f"{code[0]} {national[:3]} {national[3:]}",
+    }
+    later = -(-(60 * hour + minute) // 15) * 15
+    wanted = {
+        "eta": f"{later // 60:02d}h{later % 60:02d}",
+        "nights": nights,
+        "room": f"{HOUSES[house]}-{room:03d}",
+        "rate": f"{price}.00 a night",
+        "phone": f"00{code[0][1:]}-{national}",
+    }
+    return text, got, wanted
+
+
 def noise(pick: random.Random) -> Row:
     """Wrong in no way that anything shows: codes, states and sums that neither text nor reply tells."""
     code, wanted = (f"{pick.choice('ABCDEF')}{pick.randint(100, 999)}" for _ in range(2))
@@ -126,7 +160,7 @@ def score(found: Sequence[Case], program: dict[str, Any]) -> tuple[int, int, int
     return before, after, broken, exact
 
 
-@pytest.mark.parametrize("make", [visit, parcel, contact])
+@pytest.mark.parametrize("make", [visit, parcel, contact, stay])
 def test_conventions_of_another_domain_are_learned(make: Callable[[random.Random], Row]) -> None:
     program = program_of(learn(examples(cases(make, 36, 1)), folds=3))
     before, after, broken, exact = score(cases(make, 40, 2), program)

@@ -60,7 +60,10 @@ def _chosen(vectors: Vectors, sources: Sequence[Vector], count: int) -> list[Vec
 
 def _numeric(value: Any) -> bool:
     if isinstance(value, str):
-        return any(map(str.isdigit, value)) and sum(map(str.isalpha, value)) <= 4
+        letters = sum(map(str.isalpha, value))
+        return any(map(str.isdigit, value)) and (
+            letters <= 4 or (letters <= 12 and "." in value and figures.exact(value) is not None)
+        )
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
@@ -136,9 +139,22 @@ def _numbers(vectors: Vectors, bases: Sequence[Vector], reach: Reach, texts: boo
             scaled += _made(vectors.grow(vector, "scale", factor) for factor in known.FACTORS)
             for name in reach.money:
                 scaled += _made((vectors.grow(vector, "minor", name), vectors.grow(vector, "major", name)))
-            if not texts and len(reach.fields) <= 12:
-                scaled += _made(vectors.grow(vector, "arithmetic", s, name) for name in reach.fields for s in "+-*/")
+            for name in reach.fields if len(reach.fields) <= 12 else ():
+                scaled += _made(
+                    vectors.grow(vector, "arithmetic", sign, name)
+                    for sign in "+-*/"
+                    if not texts or _gives(vectors, vector, sign, name)
+                )
         _finish(vectors, scaled, fractions, texts)
+
+
+def _gives(vectors: Vectors, vector: Vector, sign: str, name: str) -> bool:
+    """Whether the sum, difference, product or quotient with a field is the number that two wrong rows want."""
+    hits = 0
+    for value, row in zip(vectors.applied(vector, "arithmetic", sign, name), vectors.rows, strict=True):
+        wanted = figures.exact(row.expected)
+        hits += not row.right and value is not NOTHING and wanted is not None and figures.exact(value) == wanted
+    return hits >= 2
 
 
 _LITERAL: Final = ("written", "prefix", "suffix", "groups")
@@ -173,23 +189,26 @@ def _hits_number(vectors: Vectors, vector: Vector) -> bool:
 
 def _phones(vectors: Vectors, bases: Sequence[Vector], reach: Reach) -> None:
     """Telephone numbers with their country's code, where wrong rows want such; the code of a field's country, or one
-    that is wanted throughout."""
+    that is wanted throughout; and those in other forms."""
     wanted = [row.expected for row in vectors.rows if not row.right and isinstance(row.expected, str)]
     starts = [
-        "+" + "".join(filter(str.isdigit, value)) for value in wanted if value.strip().startswith(("+", "00", "(+"))
+        "+" + "".join(filter(str.isdigit, value)).removeprefix("00")
+        for value in wanted
+        if value.strip().startswith(("+", "00", "(+"))
     ]
     if len(starts) < 2:
         return
-    codes = {row[5] for row in stock.table("country").names.values() if row[5]}
-    common = [code for code in codes if sum(start.startswith(code) for start in starts) >= 2]
-    defaults = [*(f"field:{name}" for name in reach.fields), *sorted(common, key=len, reverse=True)[:6]]
+    common = [code for code in stock.calling_codes() if sum(start.startswith(code) for start in starts) >= 2]
+    defaults = [*(f"field:{name}" for name in reach.fields), *sorted(common, key=lambda code: (-len(code), code))[:6]]
     for base in bases:
         if base.expression == ["text"] or not any(
             isinstance(v, str) and sum(map(str.isdigit, v)) > 5 for v in base.values
         ):
             continue
         for default in defaults:
-            vectors.grow(base, "phone", default)
+            for whole in _made([vectors.grow(base, "phone", default)]):
+                for form in known.DIALLED:
+                    vectors.grow(whole, "dialled", form)
 
 
 def _made(found: Iterable[Vector | None]) -> list[Vector]:
@@ -204,6 +223,9 @@ def _moments(vectors: Vectors, bases: Sequence[Vector]) -> None:
                     vectors.grow(base, "date", order, form, which)
             for form in _time_forms(vectors, base, which):
                 vectors.grow(base, "time", form, which)
+            for way, step in _roundings(vectors):
+                for form in _time_forms(vectors, base, which, way, step):
+                    vectors.grow(base, "time", form, which, way, step)
         if base.expression == ["text"]:
             continue
         if any(isinstance(v, str) and len(v) < 200 and moments.minutes(v) is not None for v in base.values):
@@ -225,14 +247,24 @@ def _date_forms(vectors: Vectors, base: Vector, order: str, which: int) -> list[
     return [form for form, count in forms.most_common(24) if count >= 2]
 
 
-def _time_forms(vectors: Vectors, base: Vector, which: int) -> list[str]:
+def _roundings(vectors: Vectors) -> list[tuple[str, int]]:
+    """The ways to round a time that give what is wanted: its steps hold for all times that wrong rows want."""
+    wanted = [row.expected for row in vectors.rows if not row.right and isinstance(row.expected, str)]
+    clocks = [found[0][2] for text in wanted if len(text) < 20 and (found := moments.times(text))]
+    if len(clocks) < 3:
+        return []
+    whole = max((step for _, step in known.ROUNDINGS if all(clock[1] % step == 0 for clock in clocks)), default=0)
+    return [(way, step) for way, step in known.ROUNDINGS if step == whole]
+
+
+def _time_forms(vectors: Vectors, base: Vector, which: int, way: str = "", step: int = 1) -> list[str]:
     forms: Counter[str] = Counter()
     for value, row in zip(base.values, vectors.rows, strict=True):
         if row.right or not isinstance(value, str) or not isinstance(row.expected, str):
             continue
         found = moments.times(value)
         if found:
-            forms.update(_fitting(_shown_times(found[which][2]), row.expected))
+            forms.update(_fitting(_shown_times(moments.stepped(found[which][2], way, step)), row.expected))
     return [form for form, count in forms.most_common(12) if count >= 2]
 
 

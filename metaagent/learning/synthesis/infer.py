@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Final
 
 from metaagent.learning.synthesis.vectors import Vector, Vectors
 from metaagent.remedies.json_fields.evaluate import NOTHING, Expression
@@ -32,10 +32,22 @@ def infer(vectors: Vectors, train: int) -> list[Vector]:
     for expression in _tables(vectors, train):
         vector = vectors.get(expression)
         found[id(vector)] = vector
-    for expression in _concatenations(vectors, train):
+    for expression in _concatenations(vectors, train, found):
         vector = vectors.get(expression)
         found[id(vector)] = vector
     return [vector for vector in found.values() if vector.hits & vectors.wrong & train]
+
+
+_LEARNED: Final = frozenset(
+    {"table", "grams", "drop", "prefix", "suffix", "without-prefix", "without-suffix", "mask", "concat", "after"}
+)
+
+
+def has_learned(expression: Any) -> bool:
+    """Whether a part of the expression was made from examples."""
+    if not isinstance(expression, (list, tuple)) or not expression:
+        return False
+    return expression[0] in _LEARNED or any(has_learned(part) for part in expression[1:])
 
 
 def _wrong(vectors: Vectors, train: int) -> list[int]:
@@ -150,20 +162,34 @@ def _pure(vectors: Vectors, vector: Vector, train: int) -> Mapping[str, Any]:
 
 
 def _grams(vectors: Vectors, train: int) -> Iterable[list[Any]]:
-    """A table from n-grams of the text to wanted values, for fields of few values. An entry must beat chance."""
+    """Tables from n-grams of the text to wanted values, for fields of few values; and to the first or last part of
+    values that are made of parts, where that is one of a few."""
+    rows = [row for n, row in enumerate(vectors.rows) if train >> n & 1]
+    plain = [row for row in rows if isinstance(row.expected, (str, int, float, bool, type(None)))]
+    wanted = [[(row.group, row.scope.text, row.expected) for row in plain]]
+    texts = [row for row in plain if isinstance(row.expected, str)]
+    for mark in ("-", "/", " ", ":", "."):
+        made_of_parts = [row for row in texts if mark in row.expected]
+        if rows and len(made_of_parts) >= 0.8 * len(rows):
+            for at in (0, -1):
+                wanted.append([(row.group, row.scope.text, row.expected.split(mark)[at]) for row in made_of_parts])
+    for known in wanted:
+        entries = _gram_table(known, len(rows))
+        if entries:
+            yield ["grams", dict(sorted(entries.items())), ["text"]]
+
+
+def _gram_table(known: Sequence[tuple[str, str, Any]], total: int) -> Mapping[str, Any]:
+    """From (group, text, wanted value): the n-grams that tell a value. An entry must beat chance."""
     counts: dict[str, int] = defaultdict(int)
-    total = 0
-    for n, row in enumerate(vectors.rows):
-        if train >> n & 1:
-            counts[repr(row.expected)] += 1
-            total += 1
-    if not total or len(counts) < 2 or max(counts.values()) < 2:
-        return
+    for _, _, value in known:
+        counts[repr(value)] += 1
+    if len(counts) < 2 or max(counts.values()) < 2:
+        return {}
     seen: dict[str, dict[str, tuple[Any, set[str]]]] = defaultdict(dict)
-    for n, row in enumerate(vectors.rows):
-        if train >> n & 1 and isinstance(row.expected, (str, int, float, bool, type(None))):
-            for gram in _ngrams(row.scope.text):
-                seen[gram].setdefault(repr(row.expected), (row.expected, set()))[1].add(row.group)
+    for group, text, value in known:
+        for gram in _ngrams(text):
+            seen[gram].setdefault(repr(value), (value, set()))[1].add(group)
     sizes: dict[int, int] = defaultdict(int)
     for ways in seen.values():
         sizes[sum(len(groups) for _, groups in ways.values())] += 1
@@ -173,8 +199,7 @@ def _grams(vectors: Vectors, train: int) -> Iterable[list[Any]]:
         prior = counts[repr(value)] / total
         if len(ways) == 1 and len(groups) >= 2 and prior ** len(groups) * sizes[len(groups)] < 0.2:
             entries[gram] = value
-    if entries:
-        yield ["grams", dict(sorted(entries.items())), ["text"]]
+    return entries
 
 
 def _ngrams(text: str) -> set[str]:
@@ -185,11 +210,11 @@ def _ngrams(text: str) -> set[str]:
 # Concatenations: the wanted text as pieces at hand and short literals between them
 
 
-def _concatenations(vectors: Vectors, train: int) -> list[list[Any]]:
+def _concatenations(vectors: Vectors, train: int, inferred: Collection[int]) -> list[list[Any]]:
     wrong = [n for n in _wrong(vectors, train) if isinstance(vectors.rows[n].expected, str)]
     if len(wrong) < 2:
         return []
-    pieces = _pieces(vectors, wrong)
+    pieces = _pieces(vectors, wrong, inferred)
     made: dict[str, list[Any]] = {}
     groups: set[str] = set()
     for n in wrong:
@@ -206,11 +231,14 @@ def _concatenations(vectors: Vectors, train: int) -> list[list[Any]]:
     return list(made.values())[:150]
 
 
-def _pieces(vectors: Vectors, wrong: list[int]) -> list[tuple[Vector, float]]:
-    """What parts of the wanted values can be made of, with the cost of each: low where it fits on most rows."""
+def _pieces(vectors: Vectors, wrong: list[int], inferred: Collection[int]) -> list[tuple[Vector, float]]:
+    """What parts of the wanted values can be made of, with the cost of each: low where it fits on most rows. Of what
+    examples taught only what these very examples did (``inferred``: ids of vectors)."""
     found: list[tuple[Vector, float]] = []
     for vector in vectors.all.values():
         if vector.size > 3.6 or vector.expression[0] in ("const", "text", "concat"):
+            continue
+        if has_learned(vector.expression) and id(vector) not in inferred:
             continue
         fits = applied = 0
         for n in wrong:

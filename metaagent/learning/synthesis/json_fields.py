@@ -16,7 +16,7 @@ from metaagent.learning.proposals import Bench, Case, Proposal
 from metaagent.learning.synthesis.choose import Branch, choose
 from metaagent.learning.synthesis.conditions import conditions
 from metaagent.learning.synthesis.grow import Reach, constants, grow
-from metaagent.learning.synthesis.infer import infer
+from metaagent.learning.synthesis.infer import has_learned, infer
 from metaagent.learning.synthesis.rows import Example, Row, examples, field_paths, rows, same
 from metaagent.learning.synthesis.vectors import Vectors
 from metaagent.records import Remedy
@@ -170,20 +170,9 @@ def _learn(path: str, found: list[Row], reach: Reach, seed: int, folds: int) -> 
     return learned
 
 
-_LEARNED_OPERATORS: Final = frozenset(
-    {"table", "grams", "drop", "prefix", "suffix", "without-prefix", "without-suffix", "mask", "concat", "after"}
-)
-
-
 def _allowed(expression: Any, inferred: Sequence[Any], vector: Any) -> bool:
     """What examples taught is a candidate only where this very training part taught it."""
-    return vector in inferred or not _has_learned(expression)
-
-
-def _has_learned(expression: Any) -> bool:
-    if not isinstance(expression, (list, tuple)) or not expression:
-        return False
-    return expression[0] in _LEARNED_OPERATORS or any(_has_learned(part) for part in expression[1:])
+    return vector in inferred or not has_learned(expression)
 
 
 def _fold(group: str, seed: int, folds: int) -> int:

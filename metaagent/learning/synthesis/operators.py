@@ -70,8 +70,14 @@ DATE_FORMS: Final = (
     "D. M. YYYY",
 )
 TIME_FORMS: Final = (
-    "HH:mm", "H:mm", "HHmm", "HH:mm:ss", "h:mm AM", "h:mm am", "hh:mm AM", "h:mmam", "h:mmAM", "hAM", "HH.mm", "HHhmm",
+    "HH:mm", "H:mm", "HHmm", "HH:mm:ss", "h:mm AM", "h:mm am", "hh:mm AM", "h:mmam", "h:mmAM", "hAM", "HH.mm",
+    "HH'h'mm", "H'h'mm", "HH'h'",
     "HH:mmZ", "HH:mm:ssZ", "THH:mm", "HH", "H", "hh:mmAM",
+)  # fmt: skip
+ROUNDINGS: Final = tuple((way, step) for step in (60, 30, 15, 10, 5) for way in ("up", "down", "near"))
+DIALLED: Final = (
+    "00{c}-{n}", "00{c} {n}", "00{c}{n}", "+{c} {n}", "+{c}-{n}", "+{c}.{n}", "({c}) {n}", "(+{c}) {n}", "{c}-{n}",
+    "{c}{n}", "{c} {n}", "0{n}", "{n}",
 )  # fmt: skip
 LENGTHS: Final = ("minutes", "seconds", "hours", "days", "iso", "h:mm", "hh:mm", "XhYm")
 UNITS: Final = ("mg", "g", "kg", "t", "lb", "oz", "mm", "cm", "m", "km", "in", "ft", "ml", "l", "s", "min", "h", "d")

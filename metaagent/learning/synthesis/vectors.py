@@ -63,10 +63,11 @@ class Vectors:
 
     def grow(self, vector: Vector, name: str, *parameters: Any) -> Vector | None:
         """One more operator on top."""
-        values = [
-            self._apply(name, parameters, value, row) for value, row in zip(vector.values, self.rows, strict=True)
-        ]
-        return self.add([name, *parameters, vector.expression], values)
+        return self.add([name, *parameters, vector.expression], self.applied(vector, name, *parameters))
+
+    def applied(self, vector: Vector, name: str, *parameters: Any) -> list[Any]:
+        """What one more operator makes of the values."""
+        return [self._apply(name, parameters, value, row) for value, row in zip(vector.values, self.rows, strict=True)]
 
     @staticmethod
     def _apply(name: str, parameters: Sequence[Any], value: Any, row: Row) -> Any:

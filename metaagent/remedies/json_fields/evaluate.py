@@ -166,9 +166,12 @@ def _date(_: Scope, value: Any, order: str, form: str, which: int = 0) -> Any:
     return moments.show_date(found[which][2], form) if found and (which == 0 or len(found) > 1) else None
 
 
-def _time(_: Scope, value: Any, form: str, which: int = 0) -> Any:
+def _time(_: Scope, value: Any, form: str, which: int = 0, way: str = "", step: int = 1) -> Any:
+    """``way`` up, down or near: to the next whole ``step`` minutes."""
     found = moments.times(_text(value))
-    return moments.show_time(found[which][2], form) if found and (which == 0 or len(found) > 1) else None
+    if not found or (which != 0 and len(found) < 2):
+        return None
+    return moments.show_time(moments.stepped(found[which][2], way, step), form)
 
 
 def _duration(_: Scope, value: Any, form: str) -> Any:
@@ -254,6 +257,15 @@ def _phone(scope: Scope, value: Any, default: str) -> Any:
     return code + digits.removeprefix("0") if code else None
 
 
+def _dialled(_: Scope, value: Any, form: str) -> Any:
+    """A number with its country's code in another form: {c} is the code, {n} the rest."""
+    digits = _text(value).removeprefix("+")
+    code = next((digits[:length] for length in (4, 3, 2, 1) if f"+{digits[:length]}" in stock.calling_codes()), "")
+    if not code or not digits.isdigit() or not isinstance(value, str) or not value.startswith("+"):
+        return None
+    return form.replace("{c}", code).replace("{n}", digits.removeprefix(code))
+
+
 def _listed(value: Any) -> list[Any]:
     if not isinstance(value, list) or not all(isinstance(item, (str, int, float)) for item in value):
         raise TypeError("a plain list is needed")
@@ -304,8 +316,8 @@ _OPERATORS: Final[dict[str, Callable[..., Any]]] = {
     "lookup": _lookup, "find": _find, "table": _table, "grams": _grams, "keywords": _keywords, "date": _date,
     "time": _time, "duration": _duration, "minutes-as": _minutes_as, "number": _number, "scale": _scale,
     "minor": _minor, "major": _major, "round": _round, "negate": _negate, "absolute": _absolute, "written": _written,
-    "measure": _measure, "arithmetic": _arithmetic, "phone": _phone, "sort": _sort, "unique": _unique,
-    "reverse": _reverse, "join": _join,
+    "measure": _measure, "arithmetic": _arithmetic, "phone": _phone, "dialled": _dialled, "sort": _sort,
+    "unique": _unique, "reverse": _reverse, "join": _join,
     "split": _split, "sort-by": _sort_by, "each": _each, "type": _type,
     "pick": lambda _, value, kind, which: spans.pick(kind, which, _text(value)),
     "recover": lambda scope, value, kind: spans.recover(kind, value, scope.text),

@@ -39,7 +39,8 @@ _NAMED_TIMES: Final = {
     "midi": (12, 0, 0),
 }
 _CODES = re.compile(r"YYYY|YY|Month|MONTH|Mon|MON|MM|M|DDD|DD|D")
-_TIME_CODES = re.compile(r"HH|H|mm|ss|hh|h|AM|am")
+_TIME_CODES = re.compile(r"HH|H|mm|ss|hh|h|AM|am|'[^']*'")
+"""A text in quotes stands for itself: ``HH'h'mm`` is 17h45."""
 
 
 @lru_cache(maxsize=8192)
@@ -124,6 +125,15 @@ def _clock(match: re.Match[str]) -> tuple[int, int, int] | None:
     return (hour, minute, second) if hour < 24 else None
 
 
+def stepped(clock: tuple[int, int, int], way: str, step: int) -> tuple[int, int, int]:
+    """To the next whole ``step`` minutes: ``way`` up, down, near; as it is for another. The day may end at 24:00."""
+    if way not in ("up", "down", "near"):
+        return clock
+    seconds, unit = clock[0] * 3600 + clock[1] * 60 + clock[2], step * 60
+    count = {"up": -(-seconds // unit), "down": seconds // unit, "near": (2 * seconds + unit) // (2 * unit)}[way]
+    return (count * unit // 3600, count * unit % 3600 // 60, 0)
+
+
 def show_time(clock: tuple[int, int, int], form: str) -> str:
     hour, minute, second = clock
     half = "PM" if hour >= 12 else "AM"
@@ -132,7 +142,7 @@ def show_time(clock: tuple[int, int, int], form: str) -> str:
         "HH": f"{hour:02d}", "H": str(hour), "mm": f"{minute:02d}", "ss": f"{second:02d}", "hh": f"{twelve:02d}",
         "h": str(twelve), "AM": half, "am": half.lower(),
     }  # fmt: skip
-    return _TIME_CODES.sub(lambda match: parts[match[0]], form)
+    return _TIME_CODES.sub(lambda match: parts.get(match[0], match[0][1:-1]), form)
 
 
 @lru_cache(maxsize=4096)

@@ -82,6 +82,12 @@ def _countries() -> dict[str, tuple[Any, ...]]:
     return names
 
 
+@lru_cache(maxsize=1)
+def calling_codes() -> frozenset[str]:
+    """+ and digits."""
+    return frozenset(row[5] for row in _countries().values() if row[5])
+
+
 def _cities() -> dict[str, tuple[Any, ...]]:
     rows = {row[0]: tuple(row[:6]) for row in _stock()["countries"]}
     return {city: rows[code] for code, cities in _stock()["cities"].items() if code in rows for city in cities}
