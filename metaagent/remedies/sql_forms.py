@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from metaagent.remedies.sql_schema import Schema
 from metaagent.remedies.sql_scope import in_shadow, own_columns, sources, table_of
-from metaagent.remedies.sql_tree import parse_expression
+from metaagent.remedies.sql_tree import is_quoted, parse_expression
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -148,7 +148,7 @@ def _put(tree: exp.Select, schema: Schema, output: exp.Expr, made: exp.Expr) -> 
             node = term.this if isinstance(term, exp.Ordered) else term
             if _names(node, name, place):
                 node.replace(_qualified(inner, tree, schema))
-    output.replace(exp.alias_(made, exp.to_identifier(name, quoted=_is_quoted(output))))
+    output.replace(exp.alias_(made, exp.to_identifier(name, quoted=is_quoted(output))))
     return True
 
 
@@ -171,13 +171,6 @@ def _names(node: exp.Expr, name: str, place: int) -> bool:
     if isinstance(node, exp.Literal) and not node.is_string:
         return node.name == str(place + 1)
     return isinstance(node, exp.Column) and not node.table and node.name.lower() == name.lower()
-
-
-def _is_quoted(output: exp.Expr) -> bool:
-    from sqlglot import exp
-
-    name = output.args.get("alias") if isinstance(output, exp.Alias) else output.this
-    return bool(isinstance(name, exp.Identifier) and name.args.get("quoted"))
 
 
 def year_begun(tree: exp.Query, schema: Schema, months: int) -> bool:

@@ -40,6 +40,14 @@ def render(tree: exp.Expr) -> str:
     return tree.sql(dialect="sqlite", unsupported_level=ErrorLevel.IGNORE)
 
 
+def is_quoted(output: exp.Expr) -> bool:
+    """Whether the name of an output stands in quotes."""
+    from sqlglot import exp
+
+    name = output.args.get("alias") if isinstance(output, exp.Alias) else output.this
+    return bool(isinstance(name, exp.Identifier) and name.args.get("quoted"))
+
+
 @lru_cache(maxsize=512)
 def _kept(text: str) -> exp.Query | None:
     import sqlglot

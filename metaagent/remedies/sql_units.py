@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from metaagent.remedies.sql_schema import Schema
 from metaagent.remedies.sql_scope import given_names, in_shadow, sources
+from metaagent.remedies.sql_tree import is_quoted
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -82,14 +83,7 @@ def _output(output: exp.Expr, select: exp.Select, schema: Schema, scale: Scale) 
     if made == inner:
         return None
     alias = output.alias_or_name
-    return exp.alias_(made, exp.to_identifier(alias, quoted=_is_quoted(output))) if alias else made
-
-
-def _is_quoted(output: exp.Expr) -> bool:
-    from sqlglot import exp
-
-    name = output.args.get("alias") if isinstance(output, exp.Alias) else output.this
-    return bool(isinstance(name, exp.Identifier) and name.args.get("quoted"))
+    return exp.alias_(made, exp.to_identifier(alias, quoted=is_quoted(output))) if alias else made
 
 
 def _rounded(value: exp.Expr, digits: int) -> exp.Expr:
