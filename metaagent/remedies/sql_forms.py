@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from metaagent.remedies.sql_schema import Schema
 from metaagent.remedies.sql_scope import in_shadow, own_columns, sources, table_of
+from metaagent.remedies.sql_shapes import shifted
 from metaagent.remedies.sql_tree import is_quoted, parse_expression
 
 if TYPE_CHECKING:
@@ -177,8 +178,6 @@ def year_begun(tree: exp.Query, schema: Schema, months: int) -> bool:
     """A calendar year in a condition or an output becomes the house's, which begins so many months later: the year that
     is cut from a date, both bounds of whole years, and ``LIKE '2023%'``."""
     from sqlglot import exp
-
-    from metaagent.remedies.sql_shapes import shifted
 
     changed = False
     columns = {
