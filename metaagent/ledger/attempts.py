@@ -218,14 +218,17 @@ def next_number(ledger: Ledger, task_id: str) -> int:
 
 def unfinished(ledger: Ledger, now: datetime) -> list[Row]:
     """Attempts without an outcome that nobody works on any more: their run has ended, its process is dead, or (where
-    that cannot be known) no live claim of that run covers the task. Give their ids to ``interrupt_batch``."""
-    covered = {(claim.run_id, claim.task_id) for claim in claims.live(ledger, now)}
+    that cannot be known) no live claim of that run covers the task. Give their ids to ``interrupt_batch``.
+
+    Claims are read after attempts: an attempt is written together with its claim, so that one which begins meanwhile
+    is either not seen at all or seen with its claim. (One that ends meanwhile has its outcome by then.)"""
     rows = ledger.query(
         """SELECT a.id, a.task_id, a.run_id, a.agent, a.purpose, r.pid, r.host, r.boot_id, r.pid_started,
                   e.run_id AS ended
            FROM attempts a LEFT JOIN outcomes o ON o.attempt_id = a.id LEFT JOIN runs r ON r.id = a.run_id
            LEFT JOIN run_ends e ON e.run_id = a.run_id WHERE o.attempt_id IS NULL ORDER BY a.id"""
     )
+    covered = {(claim.run_id, claim.task_id) for claim in claims.live(ledger, now)}
     return [row for row in rows if _abandoned(row, covered)]
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from metaagent.ledger import attempts, claims, runs
 from metaagent.ledger.database import Ledger
@@ -124,6 +125,29 @@ def test_what_nobody_works_on_any_more_is_unfinished(ledger: Ledger, clock: Cloc
     assert [row["id"] for row in attempts.unfinished(ledger, later)] == [covered.id, lapsed.id]
     runs.end(ledger, ledger.run_id, "interrupted", {})
     assert {row["id"] for row in attempts.unfinished(ledger, clock.now)} == {covered.id, lapsed.id, trial.id}
+
+
+def test_an_attempt_that_begins_while_others_are_looked_at_is_not_taken_for_abandoned(
+    ledger: Ledger, clock: Clock
+) -> None:
+    """Another run claims and starts, in one transaction, right after the first look into the ledger."""
+    attempt, run_id = make_attempt("TASK-002"), ledger.run_id
+    assert run_id is not None
+
+    class Busy:
+        looks = 0
+
+        def query(self, *asked: Any) -> Any:
+            found = ledger.query(*asked)
+            self.looks += 1
+            if self.looks == 1:
+                claims.claim(ledger, run_id, [("TASK-002", "a")], 9, clock.now, 60)
+                start(ledger, attempt)
+            return found
+
+    busy: Any = Busy()
+    assert attempts.unfinished(busy, clock.now) == [] and busy.looks == 2
+    assert attempts.unfinished(ledger, clock.now) == []
 
 
 def test_the_end_and_what_belongs_to_it_are_one_transaction(ledger: Ledger) -> None:
