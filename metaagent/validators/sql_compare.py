@@ -155,9 +155,15 @@ def _as_multiset(expected: Table, rows: Sequence[Row]) -> tuple[int, list[Findin
             free[key] -= 1
             spare.append(row)
     wanted = [expected.rows[n] for n in missing]
-    near = match(spare, wanted, lambda got, want: rows_equal(got, want, expected.tolerance))
+
+    def same(got: Row, want: Row) -> bool:
+        return rows_equal(got, want, expected.tolerance)
+
+    near = match(spare, wanted, same)
     if len(near) == len(spare) == len(missing):
         return len(expected.rows), []
+    if len(spare) == len(missing) <= MAX_SHOWN and len(match(rows, expected.rows, same)) == len(rows):
+        return len(expected.rows), []  # rows that are equal took each other's partners
     if near:
         spare, missing = _without_matched(expected, spare, missing, near)
     return len(expected.rows) - len(missing), _differences(expected, missing, spare)

@@ -9,7 +9,7 @@ import sqlite3
 from collections import Counter
 from typing import Any
 
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from metaagent.validators.compare import Comparison, Rule, Rules, equal, size
@@ -46,6 +46,7 @@ NEAR = st.sampled_from([1.0, 1.0 + 0.6e-9, 1.0 + 1.2e-9, 1.0 + 1.8e-9, 2.0, 1, N
 
 
 @given(st.lists(NEAR, max_size=5), st.lists(NEAR, max_size=5))
+@example([1.0, 1.0 + 0.6e-9], [1.0 + 0.6e-9, 1.0 + 1.2e-9])
 def test_near_rows_are_equal_where_any_order_of_them_is(wanted: list[Any], got: list[Any]) -> None:
     fits = len(wanted) == len(got) and any(
         all(cells_equal(one, other, 1e-9) for one, other in zip(order, wanted, strict=True))
