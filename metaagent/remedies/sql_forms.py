@@ -228,8 +228,8 @@ def _later(bounds: Sequence[exp.Expr], months: int) -> bool:
     if not all(isinstance(one, exp.Literal) and one.is_string for one in bounds):
         return False
     low, high = (_day(one.name) for one in bounds)
-    if low is None or high is None or (low.month, low.day) != (1, 1) or low >= high:
-        return False
+    if low is None or high is None or (low.month, low.day) != (1, 1) or low >= high or high == date.max:
+        return False  # the last of all days stands for no end
     if (high.month, high.day) == (1, 1):
         end = _months_after(high, months)
     elif (high.month, high.day) == (12, 31):

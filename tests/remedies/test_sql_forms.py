@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from metaagent.learning.synthesis.sql_written import years
 from metaagent.records import ArtifactForm, Brief
 from metaagent.remedies import sql_views
+from metaagent.remedies.sql_tree import parse
 
 SCHEMA = """
 CREATE TABLE keepers (id INTEGER PRIMARY KEY, first_name TEXT NOT NULL, last_name TEXT NOT NULL, town TEXT);
@@ -109,12 +111,19 @@ def test_the_houses_year_begins_later(where: str) -> None:
     [
         "built_on <= '2023-12-31'",
         "built_on BETWEEN '2023-03-01' AND '2023-12-31'",
+        "built_on BETWEEN '2023-01-01' AND '9999-12-31'",
         "strftime('%Y-%m', built_on) = '2023-03'",
         "built_on LIKE '2023-03%'",
     ],
 )
 def test_other_bounds_are_the_calendars(where: str) -> None:
     assert written(f"SELECT name FROM boats WHERE {where}", YEAR) == written(f"SELECT name FROM boats WHERE {where}")
+
+
+@pytest.mark.parametrize(("end", "months"), [("2024-03-31", [3]), ("2024-03-30", []), ("9999-12-31", [])])
+def test_a_reference_tells_the_month_in_which_a_year_begins(end: str, months: list[int]) -> None:
+    tree = parse(f"SELECT name FROM boats WHERE built_on BETWEEN '2023-04-01' AND '{end}'")
+    assert tree is not None and [step["months"] for step in years(tree)] == months
 
 
 def test_a_question_that_names_a_month_means_the_calendar() -> None:

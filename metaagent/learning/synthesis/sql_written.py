@@ -89,7 +89,7 @@ def years(tree: exp.Query) -> Iterator[Mapping[str, Any]]:
 
     for node in tree.find_all(exp.Between):
         low, high = (_day(node.args[side]) for side in ("low", "high"))
-        if low is None or high is None or low.day != 1 or low.month == 1:
+        if low is None or high is None or low.day != 1 or low.month == 1 or high == date.max:
             continue
         after = date.fromordinal(high.toordinal() + 1)
         if (after.year - low.year) * _YEAR + after.month - low.month == _YEAR and after.day == 1:
