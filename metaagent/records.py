@@ -13,6 +13,9 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Literal
 
+Logprobs = Mapping[str, Mapping[str, float]]
+"""Path of a field -> value as JSON, or another token -> log-probability that the model would have written it there."""
+
 
 class Status(StrEnum):
     """The five sections of the board."""
@@ -230,6 +233,8 @@ class Reply:
     ``finish`` is ``stop`` or ``length`` as the backend said, or ``repetition`` where our watchdog ended it. ``seconds``
     is the wall time of the call, queueing for a slot excluded; ``model_seconds`` the time the model worked on it;
     ``truncated`` is None where it cannot be known. ``calls`` counts requests sent, retries included (0: cached).
+    ``logprobs``: what the model weighed in the place of each field of few values (inference/logprobs.py); empty where
+    the backend does not tell.
     """
 
     text: str
@@ -244,6 +249,7 @@ class Reply:
     truncated: bool | None = None
     cached: bool = False
     calls: int = 1
+    logprobs: Logprobs = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

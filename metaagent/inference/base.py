@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from metaagent.inference.logprobs import Token
 from metaagent.records import Message, Reply
 
 REPLY_REASONS: Mapping[str, str] = {
@@ -63,7 +64,8 @@ class ChatRequest:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of a reply. The last one has ``done`` and the counts, ``None`` where the backend did not say."""
+    """A piece of a reply. The last one has ``done`` and the counts, ``None`` where the backend did not say. ``tokens``:
+    those that the piece is made of, where the request's schema has fields of few values and the engine tells them."""
 
     text: str
     done: bool = False
@@ -72,6 +74,7 @@ class Chunk:
     reply_tokens: int | None = None
     model_seconds: float | None = None
     load_seconds: float | None = None
+    tokens: tuple[Token, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

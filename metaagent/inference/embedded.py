@@ -22,6 +22,7 @@ from typing import Any
 from metaagent.errors import BackendUnreachableError, ModelMissingError, ReplyError
 from metaagent.inference import catalog
 from metaagent.inference.base import ChatRequest, Chunk, ModelInfo
+from metaagent.inference.logprobs import TOP, Token, choices
 
 Piece = Mapping[str, Any]
 
@@ -222,6 +223,8 @@ def engine_request(request: ChatRequest) -> dict[str, Any]:
             "type": "json_schema",
             "json_schema": {"name": "reply", "strict": True, "schema": dict(request.schema)},
         }
+    if choices(request.schema):
+        body |= {"logprobs": True, "top_logprobs": TOP}
     return body
 
 
@@ -240,9 +243,21 @@ async def _chunks(pieces: asyncio.Queue[Piece | Exception | None]) -> AsyncGener
             finish = choice.get("finish_reason") or finish
             text = (choice.get("delta") or {}).get("content")
             if text:
-                yield Chunk(text)
+                yield Chunk(text, tokens=_tokens(choice))
     if finish is not None:
         yield _last_chunk(finish, last)
+
+
+def _tokens(choice: Piece) -> tuple[Token, ...]:
+    listed = (choice.get("logprobs") or {}).get("content") or ()
+    return tuple(
+        Token(
+            bytes(one["bytes"]),
+            one["logprob"],
+            tuple((bytes(other["bytes"]), other["logprob"]) for other in one.get("top_logprobs") or ()),
+        )
+        for one in listed
+    )
 
 
 def _last_chunk(finish: str, piece: Piece) -> Chunk:

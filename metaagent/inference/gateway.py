@@ -11,7 +11,7 @@ import hashlib
 import json
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -29,6 +29,7 @@ from metaagent.inference.base import (
     ModelInfo,
     ReplyCache,
 )
+from metaagent.inference.logprobs import Token, weigh
 from metaagent.records import Reply
 
 T = TypeVar("T")
@@ -46,7 +47,7 @@ def cache_key(request: ChatRequest, info: ModelInfo, engine_version: str, slots:
     """SHA-256 over everything that determines a reply. The number of slots is part of it: batching changes rounding."""
     options = request.options
     value = [
-        "reply@1",
+        "reply@2",
         info.backend,
         engine_version,
         slots,
@@ -116,6 +117,7 @@ class _Received:
     last: Chunk
     pieces: int
     repeated: bool
+    tokens: Sequence[Token] = ()
 
 
 def _most_prompt(request: ChatRequest) -> int:
@@ -250,10 +252,12 @@ class Gateway:
         reason = "first_token"
         text = ""
         pieces = looked = 0
+        tokens: list[Token] = []
         stream = self.backend.stream(request)
         try:
             async with asyncio.timeout_at(min(loop_time() + self._deadlines.first_token, end)) as alarm:
                 async for chunk in stream:
+                    tokens += chunk.tokens
                     if chunk.text:
                         text += chunk.text
                         pieces += 1
@@ -261,7 +265,7 @@ class Gateway:
                         raise self._failure("too_large", f"after {len(text):,} characters")
                     if chunk.done:
                         looped = chunk.finish == "length" and watch.repeats(text)
-                        return _Received(text, chunk, pieces, looped)
+                        return _Received(text, chunk, pieces, looped, tokens)
                     if len(text) - looked >= _LOOK_EVERY:
                         looked = len(text)
                         if watch.repeats(text):
@@ -298,6 +302,7 @@ class Gateway:
             model_seconds=seconds if last.model_seconds is None else last.model_seconds,
             truncated=self._truncated(request, size, prompt_tokens),
             calls=calls,
+            logprobs=weigh(request.schema, got.text, got.tokens),
         )
 
     def _truncated(self, request: ChatRequest, size: int, prompt_tokens: int | None) -> bool | None:

@@ -23,6 +23,7 @@ from metaagent.errors import BackendError, ConfigError, ModelMissingError, Reply
 from metaagent.inference import catalog
 from metaagent.inference.address import host_url, is_local, key_would_leak
 from metaagent.inference.base import REPLY_REASONS, ChatRequest, Chunk, ModelInfo
+from metaagent.inference.logprobs import TOP, Token, choices
 
 try:
     import ollama
@@ -38,6 +39,7 @@ TRANSFER_SECONDS = 120.0
 """A server that takes or says nothing for so long, while it is given a model, has stalled."""
 
 _BLOCK = 1 << 20
+_MOST_TOP = 20
 _START = "start it (ollama serve), or set OLLAMA_HOST or ollama.hosts in .metaagent/config.yaml"
 
 
@@ -128,7 +130,7 @@ class OllamaBackend:
         )
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
-        name = self.server_name(request.model)
+        name, asked = self.server_name(request.model), choices(request.schema)
         try:
             parts: AsyncIterator[ollama.ChatResponse] = await self._client.chat(
                 model=name,
@@ -137,6 +139,8 @@ class OllamaBackend:
                 format=dict(request.schema) if request.schema is not None else None,
                 options=server_options(request),
                 think=False,
+                logprobs=bool(asked),
+                top_logprobs=min(TOP, _MOST_TOP) if asked else None,
             )
             async with aclosing(parts):  # type: ignore[type-var]
                 async for part in parts:
@@ -347,8 +351,9 @@ def _answered(status: int, text: str, url: str, model: str) -> BackendError:
 
 def _chunk(part: ollama.ChatResponse) -> Chunk:
     text = (part.message.content if part.message is not None else None) or ""
+    tokens = tuple(map(_token, part.logprobs or ()))
     if not part.done:
-        return Chunk(text)
+        return Chunk(text, tokens=tokens)
     durations = [value for value in (part.prompt_eval_duration, part.eval_duration) if value is not None]
     return Chunk(
         text,
@@ -358,7 +363,15 @@ def _chunk(part: ollama.ChatResponse) -> Chunk:
         reply_tokens=part.eval_count,
         model_seconds=_seconds(sum(durations)) if durations else None,
         load_seconds=_seconds(part.load_duration) if part.load_duration is not None else None,
+        tokens=tokens,
     )
+
+
+def _token(told: Any) -> Token:
+    """The library leaves out a token's bytes: one that is a part of a character comes as a mark for what cannot be
+    read, and the reply has no log-probabilities then (logprobs.weigh)."""
+    others = tuple((one.token.encode(), one.logprob) for one in told.top_logprobs or ())
+    return Token(told.token.encode(), told.logprob, others)
 
 
 def _seconds(nanoseconds: int) -> float | None:

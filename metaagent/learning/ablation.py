@@ -9,14 +9,14 @@ are those of the other, and only have to be fixed and judged its way.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from metaagent.learning.cases import fixed
 from metaagent.learning.gate import net_interval
 from metaagent.learning.proposals import Judge
 from metaagent.learning.report import Interval, difference
 from metaagent.ledger.mask import MASKED
-from metaagent.records import Outcome, Protocol, Remedy, Rung, Strategy, Task
+from metaagent.records import Logprobs, Outcome, Protocol, Remedy, Rung, Strategy, Task
 from metaagent.remedies.apply import KINDS, apply, with_added
 from metaagent.statistics import Proportion, wilson
 from metaagent.tasks.brief import brief
@@ -37,12 +37,14 @@ class Result:
 @dataclass(frozen=True, slots=True)
 class Tried:
     """One task as it was measured under some protocol without retries. ``replies``: of each call until a reply was
-    first judged, in order, None for one that failed; ``judged``: whether one was (one that repeats itself is not)."""
+    first judged, in order, None for one that failed; ``judged``: whether one was (one that repeats itself is not);
+    ``logprobs`` are those of the last."""
 
     task: Task
     result: Result
     replies: tuple[str | None, ...]
     judged: bool
+    logprobs: Logprobs = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +106,10 @@ def replayed(tried: Sequence[Tried], measured: Protocol, wanted: Protocol, judge
         known, reply = _first_reply(one, measured)
         if not known:
             continue
-        artifact = None if reply is None else fixed(one.task, reply, wanted)
+        artifact = None if reply is None else fixed(one.task, reply, wanted, one.logprobs)
         if reply is None or artifact is None:
             found[one.task.id] = Result(False, 0.0)
-        elif _stands(one.task, reply, artifact, measured, wanted):
+        elif _stands(one, reply, artifact, measured, wanted):
             found[one.task.id] = one.result
         else:
             asked.append((one.task.id, _as_checked(one.task, wanted), artifact))
@@ -130,11 +132,11 @@ def _first_reply(one: Tried, measured: Protocol) -> tuple[bool, str | None]:
     return reply is not None and MASKED not in reply, reply
 
 
-def _stands(task: Task, reply: str, artifact: str, measured: Protocol, wanted: Protocol) -> bool:
+def _stands(one: Tried, reply: str, artifact: str, measured: Protocol, wanted: Protocol) -> bool:
     """Whether what was measured is the result of this artifact: the same text by the same checks, and no later rung."""
-    before, after = apply(measured, brief(task)), apply(wanted, brief(task))
+    before, after = apply(measured, brief(one.task)), apply(wanted, brief(one.task))
     same = before.rungs is None and before.checks == after.checks
-    return same and artifact == fixed(task, reply, measured)
+    return same and artifact == fixed(one.task, reply, measured, one.logprobs)
 
 
 def _as_checked(task: Task, protocol: Protocol) -> Task:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from metaagent.learning.proposals import Case
 from metaagent.ledger.database import Ledger
 from metaagent.ledger.first_tries import FirstTry, first_tries
-from metaagent.records import Protocol, Task
+from metaagent.records import Logprobs, Protocol, Task
 from metaagent.remedies.apply import apply, with_added
 from metaagent.remedies.delivery import artifact_of
 from metaagent.remedies.fixers import fix
@@ -24,7 +24,7 @@ def collect(ledger: Ledger, tasks: Iterable[Task], protocol: Protocol, model: st
 
 
 def _case(task: Task, tried: FirstTry, protocol: Protocol) -> Case:
-    artifact = fixed(task, tried.reply, protocol)
+    artifact = fixed(task, tried.reply, protocol, tried.logprobs)
     checks = with_added(task.checks, apply(protocol, brief(task)).checks)
     return Case(
         task=task,
@@ -34,14 +34,15 @@ def _case(task: Task, tried: FirstTry, protocol: Protocol) -> Case:
         outcome=outcome(checks, tried.verdicts),
         score=score(checks, tried.verdicts),
         events=tried.events,
+        logprobs=tried.logprobs,
     )
 
 
-def fixed(task: Task, reply: str, protocol: Protocol) -> str:
+def fixed(task: Task, reply: str, protocol: Protocol, logprobs: Logprobs) -> str:
     """What the reply delivers, as the protocol's fixers leave it."""
     reply = artifact_of(reply, task.artifact.format)
     applied = apply(protocol, brief(task))
-    made = fix(applied.fixers, reply, applied.brief)
+    made = fix(applied.fixers, reply, applied.brief, logprobs)
     return made[-1].text if made else reply
 
 

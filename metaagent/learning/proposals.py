@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import Protocol
 
 from metaagent.learning.ladders import RUNGS
-from metaagent.records import ErrorEvent, Outcome, Remedy, Rung, Task, Verdict
+from metaagent.records import ErrorEvent, Logprobs, Outcome, Remedy, Rung, Task, Verdict
 from metaagent.sandbox.base import Sandbox
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
     """One mine task under the protocol in force: what came back and how it was judged. ``reply`` is the model's text
-    as it came, ``artifact`` the same after the fixers in force; ``events`` carry got and expected by field or test."""
+    as it came, ``artifact`` the same after the fixers in force; ``events`` carry got and expected by field or test;
+    ``logprobs`` are the reply's."""
 
     task: Task
     attempt_id: str
@@ -28,6 +29,7 @@ class Case:
     outcome: Outcome
     score: float
     events: tuple[ErrorEvent, ...] = ()
+    logprobs: Logprobs = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:

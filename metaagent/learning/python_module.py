@@ -16,12 +16,12 @@ import sys
 import tempfile
 import tokenize
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from pprint import pformat
 
-from metaagent.records import Brief, Protocol, Remedy
+from metaagent.records import Brief, Logprobs, Protocol, Remedy
 from metaagent.remedies.fixers import BUILT_IN, SHIPPED, in_order
 
 RECORDS = "metaagent.records"
@@ -49,6 +49,7 @@ class Example:
     reply: str
     brief: Brief
     fixed: str
+    logprobs: Logprobs = field(default_factory=dict)
 
 
 def module_of(protocol: Protocol, readable: Sequence[str], checked: int | None = None) -> Module:
@@ -211,6 +212,8 @@ def _records_section(closure: Iterable[str]) -> str:
         if isinstance(node, ast.ClassDef) and node.name in wanted:
             first = min([node.lineno, *(one.lineno for one in node.decorator_list)])
             parts.append("\n".join(lines[first - 1 : node.end_lineno]))
+        elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) in wanted:
+            parts.append(ast.unparse(node))
     return "\n\n\n".join(parts) + "\n\n\nrecords_py = SimpleNamespace(**globals())"
 
 
@@ -275,16 +278,18 @@ def fix(
     inputs: Mapping[str, str] | None = None,
     form: str = "json",
     title: str = "",
+    logprobs: Mapping[str, Mapping[str, float]] | None = None,
 ) -> str:
-    """What the fixers make of a model's reply to a task; ``form`` is what was asked for (json, python, text...). A
-    fixer that does not apply, or breaks, leaves the text as it is."""
+    """What the fixers make of a model's reply to a task; ``form`` is what was asked for (json, python, text...).
+    ``logprobs``, where they are known: path of a field of few values -> value as JSON -> its log-probability. A fixer
+    that does not apply, or breaks, leaves the text as it is."""
     brief = Brief("", title, goal, None, dict(inputs or {}), ArtifactForm(form))
     text = delivery_py.artifact_of(reply, form)
     for name, settings in FIXERS:
         if not trigger_py.fires(settings, brief):
             continue
         try:
-            changed = _FUNCTIONS[name](text, brief, settings)
+            changed = _FUNCTIONS[name](text, brief, {**settings, "logprobs": logprobs or {}})
         except Exception:
             continue
         text = text if changed is None else changed
@@ -366,7 +371,7 @@ def different(module: Module, examples: Sequence[Example]) -> str | None:
     runs as its user would run it: alone, in an empty folder, without site packages. Raises RuntimeError where it
     breaks."""
     asked = [
-        [one.reply, one.brief.goal, dict(one.brief.inputs), one.brief.artifact.format, one.brief.title]
+        [one.reply, one.brief.goal, dict(one.brief.inputs), one.brief.artifact.format, one.brief.title, one.logprobs]
         for one in examples
     ]
     with tempfile.TemporaryDirectory() as folder:

@@ -48,5 +48,5 @@ def replayed(cases: Sequence[Case], fixers: Sequence[Remedy], judge: Judge, *, a
 
 def _after(case: Case, fixers: Sequence[Remedy], afresh: bool) -> str:
     text = artifact_of(case.reply, case.task.artifact.format) if afresh else case.artifact
-    made = fix(fixers, text, brief(case.task))
+    made = fix(fixers, text, brief(case.task), case.logprobs)
     return made[-1].text if made else text

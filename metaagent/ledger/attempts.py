@@ -6,6 +6,7 @@ Rows of one attempt are clustered by its id. The hot path builds plain tuples fo
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,7 +23,7 @@ from metaagent.records import Agent, Attempt, ErrorEvent, Purpose, Step, Task
 
 _START = "INSERT INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _TEXT = "INSERT OR IGNORE INTO texts VALUES (?, ?, ?, ?)"
-_STEP = "INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_STEP = "INSERT INTO steps VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _VERDICT = "INSERT INTO verdicts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _EVENT = "INSERT INTO error_events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _END = "INSERT OR IGNORE INTO outcomes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -80,11 +81,11 @@ def step_batch(attempt_id: str, step: Step, run_id: str | None = None) -> list[S
     )
     error = mask(step.error)
     if reply is None:
-        tail: tuple[Any, ...] = (None, None, None, None, None, None, None, error)
+        tail: tuple[Any, ...] = (None, None, None, None, None, None, None, error, None)
     else:
         tail = (
             *(reply.prompt_tokens, reply.reply_tokens, reply.model_seconds, reply.finish, reply.cached, reply.calls),
-            *(reply.truncated, error),
+            *(reply.truncated, error, json.dumps(reply.logprobs) if reply.logprobs else None),
         )
     batch.append((_STEP, head + tail))
     if step.verdicts:

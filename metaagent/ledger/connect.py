@@ -17,7 +17,7 @@ from metaagent.ledger import failures, sessions
 from metaagent.ledger.filesystem import refuse_network
 from metaagent.ledger.lock import LedgerLock, is_vulnerable
 
-SCHEMA = 7  # the number of the last migration; a test keeps it equal to len(migrations.CHANGES)
+SCHEMA = 8  # the number of the last migration; a test keeps it equal to len(migrations.CHANGES)
 BUSY_MILLISECONDS = 30_000
 
 

@@ -8,18 +8,19 @@ from dataclasses import dataclass
 
 from metaagent.ledger.database import Ledger, Row
 from metaagent.ledger.error_events import event_of
-from metaagent.records import ErrorEvent, Outcome, Verdict
+from metaagent.records import ErrorEvent, Logprobs, Outcome, Verdict
 
 
 @dataclass(frozen=True, slots=True)
 class FirstTry:
     """``reply`` is the text that was judged first, as the model gave it; verdicts and events are those of that
-    validation alone."""
+    validation alone; ``logprobs`` those of the reply."""
 
     attempt_id: str
     task_id: str
     task_hash: str
     reply: str
+    logprobs: Logprobs
     verdicts: tuple[Verdict, ...]
     events: tuple[ErrorEvent, ...]
 
@@ -31,7 +32,7 @@ _LATEST = """
       AND a.task_id IN (SELECT value FROM json_each(?))
     GROUP BY a.task_id, a.task_hash"""
 _STEPS = """
-    SELECT attempt_id, number, kind, reply FROM v_steps
+    SELECT attempt_id, number, kind, reply, logprobs FROM v_steps
     WHERE attempt_id IN (SELECT value FROM json_each(?)) AND name NOT LIKE 'advice.%' ORDER BY attempt_id, number"""
 _VERDICTS = "SELECT * FROM verdicts WHERE attempt_id IN (SELECT value FROM json_each(?)) ORDER BY attempt_id, id"
 _EVENTS = "SELECT * FROM error_events WHERE attempt_id IN (SELECT value FROM json_each(?)) ORDER BY attempt_id, id"
@@ -42,12 +43,13 @@ def first_tries(ledger: Ledger, protocol: str, model: str, task_ids: Iterable[st
     Attempts of which no reply was judged have nothing to mend, and are left out."""
     latest = ledger.query(_LATEST, (protocol, model, json.dumps(sorted(task_ids))))
     ids = json.dumps([row["id"] for row in latest])
-    replies: dict[str, str] = {}
+    replies: dict[str, tuple[str, Logprobs]] = {}
     judged: dict[str, int] = {}
     for step in ledger.query(_STEPS, (ids,)):
         attempt_id = step["attempt_id"]
         if step["kind"] == "model" and attempt_id not in judged and step["reply"] is not None:
-            replies[attempt_id] = step["reply"]  # of several before a validation the last is judged: a plan is none
+            # Of several replies before a validation the last is judged: a plan is none.
+            replies[attempt_id] = step["reply"], _logprobs(step)
         elif step["kind"] == "validation":
             judged.setdefault(attempt_id, step["number"])
     verdicts = _by_attempt(ledger.query(_VERDICTS, (ids,)), judged)
@@ -57,7 +59,7 @@ def first_tries(ledger: Ledger, protocol: str, model: str, task_ids: Iterable[st
             row["id"],
             row["task_id"],
             row["task_hash"],
-            replies[row["id"]],
+            *replies[row["id"]],
             tuple(_verdict(one) for one in verdicts.get(row["id"], ())),
             tuple(event_of(one) for one in events.get(row["id"], ())),
         )
@@ -69,15 +71,17 @@ def first_tries(ledger: Ledger, protocol: str, model: str, task_ids: Iterable[st
 @dataclass(frozen=True, slots=True)
 class Said:
     """What the model said in one attempt until a reply was first judged: a text for each call, None for one that failed
-    or whose text is gone. ``judged``: whether one was."""
+    or whose text is gone. ``judged``: whether one was. ``logprobs`` are those of the last reply."""
 
     replies: tuple[str | None, ...]
     judged: bool
+    logprobs: Logprobs
 
 
 def said(ledger: Ledger, attempt_ids: Iterable[str]) -> dict[str, Said]:
     """By attempt; those whose steps were pruned are left out."""
     replies: dict[str, list[str | None]] = {}
+    logprobs: dict[str, Logprobs] = {}
     judged: set[str] = set()
     for step in ledger.query(_STEPS, (json.dumps(sorted(attempt_ids)),)):
         attempt_id = step["attempt_id"]
@@ -85,7 +89,13 @@ def said(ledger: Ledger, attempt_ids: Iterable[str]) -> dict[str, Said]:
             judged.add(attempt_id)
         elif step["kind"] == "model" and attempt_id not in judged:
             replies.setdefault(attempt_id, []).append(step["reply"])
-    return {attempt_id: Said(tuple(texts), attempt_id in judged) for attempt_id, texts in replies.items()}
+            logprobs[attempt_id] = _logprobs(step)
+    return {key: Said(tuple(texts), key in judged, logprobs[key]) for key, texts in replies.items()}
+
+
+def _logprobs(step: Row) -> Logprobs:
+    told: Logprobs = json.loads(step["logprobs"] or "{}")
+    return told
 
 
 def _by_attempt(rows: Iterable[Row], judged: dict[str, int]) -> dict[str, list[Row]]:

@@ -68,6 +68,10 @@ def m007_alarms(connection: sqlite3.Connection) -> None:
     _facts(connection, schema.FACTS_7)
 
 
+def m008_logprobs(connection: sqlite3.Connection) -> None:
+    connection.execute("ALTER TABLE steps ADD COLUMN logprobs TEXT")
+
+
 CHANGES: list[Change] = [
     m001_first,
     m002_sandboxes,
@@ -76,6 +80,7 @@ CHANGES: list[Change] = [
     m005_patterns,
     m006_bootstraps,
     m007_alarms,
+    m008_logprobs,
 ]
 
 

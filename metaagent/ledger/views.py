@@ -18,7 +18,8 @@ VIEWS: dict[str, tuple[str, str]] = {
     "v_steps": (
         "every step with its prompt and reply as text",
         """SELECT s.attempt_id, s.number, s.kind, s.name, s.time AS started, s.seconds, s.prompt_tokens, s.reply_tokens,
-                  s.model_seconds, s.finish, s.cached, s.calls, s.truncated, s.error, p.body AS prompt, r.body AS reply
+                  s.model_seconds, s.finish, s.cached, s.calls, s.truncated, s.error, s.logprobs, p.body AS prompt,
+                  r.body AS reply
            FROM steps s LEFT JOIN texts p ON p.hash = s.prompt_hash LEFT JOIN texts r ON r.hash = s.reply_hash""",
     ),
     "v_errors": (

@@ -94,7 +94,7 @@ class _Bench:
         }
         told = said(self.ledger, found)
         return [
-            Tried(self.tasks[one.task_id], _result(one), told[key].replies, told[key].judged)
+            Tried(self.tasks[one.task_id], _result(one), told[key].replies, told[key].judged, told[key].logprobs)
             for key, one in found.items()
             if key in told
         ]

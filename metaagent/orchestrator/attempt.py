@@ -268,7 +268,7 @@ def _broken(course: _Course, error: ReplyError) -> _Result:
 async def _judge(course: _Course, reply: Reply) -> _Result:
     """Have a reply judged, as the protocol's fixers leave it; what was judged in an earlier rung keeps its verdicts and
     makes no new step."""
-    artifact = _fixed(course, reply.text)
+    artifact = _fixed(course, reply)
     if not course.checks:
         return _Result(Outcome.INCONCLUSIVE, "no validators: a person decides", 0.0, artifact)
     verdicts = course.judged.get(artifact)
@@ -281,10 +281,10 @@ async def _judge(course: _Course, reply: Reply) -> _Result:
     return _Result(last.outcome, _reason(last), value, artifact, feedback(verdicts))
 
 
-def _fixed(course: _Course, text: str) -> str:
+def _fixed(course: _Course, reply: Reply) -> str:
     """What the reply delivers, after the fixers in force; each that changed it, or broke, is a step."""
-    text = artifact_of(text, course.assignment.task.artifact.format)
-    for made in fix(course.applied.fixers, text, course.applied.brief):
+    text = artifact_of(reply.text, course.assignment.task.artifact.format)
+    for made in fix(course.applied.fixers, text, course.applied.brief, reply.logprobs):
         now = course.hands.now()
         course.add(Step(course.next_number(), "fixer", made.name, now, 0.0, error=made.error, output=made.text))
         text = made.text

@@ -43,7 +43,7 @@ def stored(workspace: Workspace, ledger: Ledger, protocol: Protocol) -> list[Exa
     hashes = ledger.query("SELECT DISTINCT protocol FROM attempts WHERE model = ? ORDER BY 1", (protocol.model,))
     tries = [one for row in hashes for one in first_tries(ledger, row[0], protocol.model, tasks)]
     return [
-        Example(one.attempt_id, one.reply, brief(task), fixed(task, one.reply, protocol))
+        Example(one.attempt_id, one.reply, brief(task), fixed(task, one.reply, protocol, one.logprobs), one.logprobs)
         for one in tries
         if (task := tasks[one.task_id]).hash == one.task_hash
     ]

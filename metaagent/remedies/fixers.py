@@ -3,7 +3,8 @@
 A fixer is a function ``(reply, brief, settings) -> str | None``. It returns the changed text, or None where it
 abstains: the reply is not of a kind that it knows, or there is nothing to mend. It must be pure, fast (a millisecond or
 so) and must not raise on any reply; one that does is left out of that attempt, and noted. It sees what prompts may hold
-(``Brief``) and its own settings, never a check or a reference.
+(``Brief``) and its own settings, never a check or a reference. Under ``LOGPROBS`` the settings hold the reply's
+log-probabilities, where the backend told them (``records.Logprobs``).
 
 A package of your own registers one as an entry point of the group ``metaagent.fixers``.
 """
@@ -14,10 +15,11 @@ import importlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from metaagent.errors import NotFoundError
-from metaagent.records import Brief, Remedy
+from metaagent.records import Brief, Logprobs, Remedy
 from metaagent.remedies.trigger import fires
 
 Fixer = Callable[[str, Brief, Mapping[str, Any]], str | None]
@@ -75,6 +77,9 @@ STAGES: dict[str, int] = {
 """What must come before what, whatever order they were found in; those without a place are applied in between."""
 _LATE = 50
 
+LOGPROBS = "logprobs"
+_UNTOLD: Logprobs = MappingProxyType({})
+
 
 @dataclass(frozen=True, slots=True)
 class Fixed:
@@ -106,7 +111,7 @@ def in_order(remedies: Iterable[Remedy]) -> list[Remedy]:
     return sorted(remedies, key=lambda one: (STAGES.get(one.name, _LATE), one.settings.get("rank", 0)))
 
 
-def fix(remedies: Iterable[Remedy], reply: str, brief: Brief) -> list[Fixed]:
+def fix(remedies: Iterable[Remedy], reply: str, brief: Brief, logprobs: Logprobs = _UNTOLD) -> list[Fixed]:
     """Every change that the fixers among ``remedies`` make to the reply, in order; the last text is the artifact."""
     made: list[Fixed] = []
     text = reply
@@ -114,7 +119,7 @@ def fix(remedies: Iterable[Remedy], reply: str, brief: Brief) -> list[Fixed]:
         if remedy.kind != "fixer" or not fires(remedy.settings, brief):
             continue
         try:
-            changed = find_fixer(remedy.name)(text, brief, remedy.settings)
+            changed = find_fixer(remedy.name)(text, brief, {**remedy.settings, LOGPROBS: logprobs})
         except NotFoundError:
             raise
         except Exception as error:  # noqa: BLE001 - a boundary: a fixer is a plug-in, its failure is not the agent's

@@ -18,6 +18,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from metaagent.learning.proposals import Case
@@ -62,7 +63,11 @@ def count(found: Sequence[Example], program: dict[str, object] | None) -> tuple[
     """Tasks exact, fields right, right fields broken; a field is a path of the wanted document."""
     exact = right = broken = 0
     for example in found:
-        document = example.document if program is None else run(program, example.document, example.text, example.title)
+        document = (
+            example.document
+            if program is None
+            else run(program, example.document, example.text, example.title, example.logprobs)
+        )
         good = True
         for path in field_paths([example]):
             before = rows([example], path)
@@ -82,7 +87,7 @@ def by_field(found: Sequence[Example], program: dict[str, object]) -> str:
     for path in field_paths(found):
         before = after = broken = 0
         for example in found:
-            document = run(program, example.document, example.text, example.title)
+            document = run(program, example.document, example.text, example.title, example.logprobs)
             for was, now in zip(rows([example], path), rows([_with(example, document)], path), strict=True):
                 holds = same(now.own, was.expected)
                 before, after, broken = (
@@ -95,16 +100,7 @@ def by_field(found: Sequence[Example], program: dict[str, object]) -> str:
 
 
 def _with(example: Example, document: object) -> Example:
-    return Example(
-        example.case,
-        example.task_id,
-        example.group,
-        example.text,
-        example.title,
-        document,
-        example.expected,
-        example.failed,
-    )
+    return replace(example, document=document)
 
 
 def main() -> None:
@@ -143,7 +139,7 @@ def main() -> None:
         before, after = count(held, None), count(held, program)
         start = time.perf_counter()
         for example in held:
-            run(program, example.document, example.text, example.title)
+            run(program, example.document, example.text, example.title, example.logprobs)
         micro = (time.perf_counter() - start) / max(1, len(held)) * 1e6
         print(
             f"| {salt} | {len(mine)} | {len(held)} | {before[0]} | {after[0]} | {fields} | {fields - before[1]} | "

@@ -79,16 +79,16 @@ class Replies:
         self.seen: dict[str, int] = {}
 
     def reply(self, request: ChatRequest) -> str:
-        """Counts as asked whether the answer is kept already or not: a run that goes on has the same limit."""
+        """Counts as asked whether the answer is kept already or not: a run that goes on has the same limit. The same
+        prompt again at temperature 0 does not count: DSPy's own cache, which is off here, would answer it."""
         body = [[message.role, message.content] for message in request.messages]
         asked = json.dumps([body, request.options.temperature, request.schema], ensure_ascii=False)
         with self.lock:
-            if self.left is not None and self.asked >= self.left:
+            again = asked in self.seen and not request.options.temperature
+            if self.left is not None and self.asked >= self.left and not again:
                 raise SpentError(f"{self.left} calls are used up")
-            self.asked += 1
-            number = self.seen[asked] = self.seen.get(asked, -1) + 1
-            if not request.options.temperature:
-                number = 0
+            self.asked += not again
+            number = self.seen[asked] = 0 if again else self.seen.get(asked, -1) + 1
             key = hashlib.sha256(f"{number}:{asked}".encode()).hexdigest()
             row = self.database.execute("SELECT text, tokens FROM replies WHERE key = ?", (key,)).fetchone()
         if row is None:
@@ -218,7 +218,7 @@ def bootstrapped(student: Any, sets: Sets) -> Any:
         metric=sets.share,
         max_bootstrapped_demos=4,
         max_labeled_demos=4,
-        num_candidate_programs=8,
+        num_candidate_programs=5,
         num_threads=SLOTS,
         metric_threshold=1.0,
         max_errors=10_000,
@@ -227,14 +227,14 @@ def bootstrapped(student: Any, sets: Sets) -> Any:
 
 
 def simba(student: Any, sets: Sets, seed: int) -> Any:
-    optimizer = dspy.SIMBA(metric=sets.share, bsize=12, num_candidates=3, max_steps=2, max_demos=4, num_threads=SLOTS)
+    optimizer = dspy.SIMBA(metric=sets.share, bsize=12, num_candidates=3, max_steps=3, max_demos=4, num_threads=SLOTS)
     return optimizer.compile(student, trainset=sets.mine, seed=seed)
 
 
 def gepa(student: Any, sets: Sets, seed: int, reflection: Any) -> Any:
     optimizer = dspy.GEPA(
         metric=sets.told,
-        max_metric_calls=260,
+        max_metric_calls=300,
         reflection_minibatch_size=4,
         reflection_lm=reflection,
         num_threads=SLOTS,

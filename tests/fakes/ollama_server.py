@@ -24,10 +24,12 @@ DIGEST = "0123456789abcdef" * 4
 
 @dataclass
 class FakeOllama:
-    """What the server has and does. ``reply`` is the text of a good chat, sent word by word."""
+    """What the server has and does. ``reply`` is the text of a good chat, sent word by word; ``others``: what else
+    could have stood in the place of each word, where a request asks for it."""
 
     behaviours: list[str] = field(default_factory=list)
     reply: str = '{"name": "Ada", "age": 36}'
+    others: list[dict[str, Any]] = field(default_factory=list)
     models: tuple[str, ...] = ("tiny:latest",)
     template: str = "{{ range .Messages }}<|{{ .Role }}|>{{ .Content }}{{ end }}"
     digest: str = DIGEST
@@ -181,7 +183,11 @@ class _Handler(BaseHTTPRequestHandler):
         return self.raw(json.dumps(value).encode() + b"\n")
 
     def text(self, text: str) -> bool:
-        return self.line({"model": "tiny", "message": {"role": "assistant", "content": text}, "done": False})
+        line = {"model": "tiny", "message": {"role": "assistant", "content": text}, "done": False}
+        if self.server_state.requests[-1].get("logprobs"):
+            others = [{"token": text, "logprob": -0.5}, *self.server_state.others]
+            line["logprobs"] = [{"token": text, "logprob": -0.5, "top_logprobs": others}]
+        return self.line(line)
 
     def words(self, text: str) -> None:
         for word in text.split(" "):

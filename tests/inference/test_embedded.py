@@ -131,6 +131,28 @@ def test_everything_that_decides_is_sent() -> None:
     assert "response_format" not in engine_request(request())
 
 
+async def test_fields_of_few_values_come_with_log_probabilities(engine: Engine, file: Path) -> None:
+    def token(text: str, *others: tuple[str, float]) -> dict[str, Any]:
+        top = [{"bytes": list(one.encode()), "logprob": logprob} for one, logprob in ((text, -0.5), *others)]
+        return {**top[0], "top_logprobs": top}
+
+    def told(text: str, *tokens: dict[str, Any]) -> dict[str, Any]:
+        made = piece(text)
+        made["choices"][0]["logprobs"] = {"content": list(tokens)}
+        return made
+
+    schema = {"type": "object", "properties": {"state": {"enum": ["due", "open"]}}}
+    begin = told('{"state": "', token('{"state":'), token(' "'))
+    engine.pieces = [begin, told("due", token("due", ("open", -1.25))), told('"}', token('"}')), piece(finish="stop")]
+    backend = EmbeddedBackend({"tiny": file})
+    door = gateway(backend)
+    reply = await door.chat(dataclasses.replace(request(), schema=schema))
+    await door.close()
+    assert reply.logprobs == {"state": {'"due"': -1.0, '"open"': -1.75}}  # the blank before them was no certainty
+    assert (engine.bodies[0]["logprobs"], engine.bodies[0]["top_logprobs"]) == (True, 20)
+    assert "logprobs" not in engine_request(dataclasses.replace(request(), schema=SCHEMA))
+
+
 async def test_a_prompt_beyond_the_window_is_an_error(engine: Engine, file: Path) -> None:
     engine.pieces = [TOO_LONG]
     door = gateway(EmbeddedBackend({"tiny": file}))

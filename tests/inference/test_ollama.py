@@ -67,6 +67,17 @@ async def test_everything_that_decides_is_sent(fake: FakeOllama) -> None:
     assert sent["messages"][0] == {"role": "system", "content": "Be brief."}
 
 
+async def test_fields_of_few_values_come_with_log_probabilities(fake: FakeOllama) -> None:
+    schema = {"type": "object", "properties": {"state": {"enum": ["due", "open"]}, "note": {"type": "string"}}}
+    fake.reply, fake.others = '{"state": "due", "note": "Zoë"}', [{"token": '"open', "logprob": -1.25}]
+    async with opened(fake) as door:
+        told = await door.chat(dataclasses.replace(request(), schema=schema))
+        plain = await door.chat(dataclasses.replace(request(), schema=SCHEMA))
+    assert told.logprobs == {"state": {'"due"': -0.5, '"open"': -1.25}}
+    assert plain.logprobs == {}
+    assert [(sent.get("logprobs"), sent.get("top_logprobs")) for sent in fake.requests] == [(True, 20), (False, None)]
+
+
 async def test_stop_words_are_sent_only_where_there_are_some(fake: FakeOllama) -> None:
     async with opened(fake) as door:
         await door.chat(request(stop=("END",)))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from metaagent.learning.python_module import Example, Module, different, module_of
-from metaagent.records import ArtifactForm, Brief, Protocol, Remedy
+from metaagent.records import ArtifactForm, Brief, Logprobs, Protocol, Remedy
 from metaagent.remedies.fixers import BUILT_IN, SHIPPED, fix
 
 HOSTILE = ['"""', "'''", "\\", "a\nb\r\n", "{x}", "%s", "\u2028", "Ünï <|im_end|>", "\x00", "#", "'; import os #"]
@@ -21,10 +21,10 @@ def protocol(*remedies: Remedy) -> Protocol:
     return Protocol(domain="data", model="m", version=3, hash="abc123", remedies=remedies)
 
 
-def example(one: Protocol, reply: str, form: str = "json", text: str = "") -> Example:
+def example(one: Protocol, reply: str, form: str = "json", text: str = "", logprobs: Logprobs | None = None) -> Example:
     told = Brief("T", "title", "goal", "data", {"text": text}, ArtifactForm(form))
-    made = fix(one.remedies, reply, told)
-    return Example("attempt", reply, told, made[-1].text if made else reply)
+    made = fix(one.remedies, reply, told, logprobs or {})
+    return Example("attempt", reply, told, made[-1].text if made else reply, logprobs or {})
 
 
 def alone(module: Module, folder: Path, text: str, *options: str) -> subprocess.CompletedProcess[str]:
@@ -50,6 +50,16 @@ def test_shipped_fixers_run_alone_and_do_the_same(tmp_path: Path) -> None:
     assert different(made, replies) is None
     ran = alone(made, tmp_path, replies[2].reply, "--form", "python")
     assert (ran.returncode, ran.stdout) == (0, replies[2].fixed), ran.stderr
+
+
+def test_a_classifier_is_part_of_it() -> None:
+    weights = {'"due"': {"": -1.5, '"due"': 1.0}, '"open"': {"": 0.5, '"open"': 1.0}}
+    branch = {"when": None, "then": ["classified", weights, 0.0, ["own"]]}
+    whole = protocol(Remedy("fixer", "json.fields", {"program": {"fields": [{"path": "state", "branches": [branch]}]}}))
+    told = example(whole, '{"state": "due"}', logprobs={"state": {'"due"': -0.5, '"open"': -1.25}})
+    untold = example(whole, '{"state": "due"}')
+    assert (json.loads(told.fixed)["state"], json.loads(untold.fixed)["state"]) == ("open", "due")
+    assert different(module_of(whole, [], 2), [told, untold]) is None
 
 
 def test_what_differs_is_named() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from metaagent.learning.proposals import Bench, Case, Judged
-from metaagent.records import ArtifactForm, Check, ErrorEvent, ErrorKind, Outcome, Task
+from metaagent.records import ArtifactForm, Check, ErrorEvent, ErrorKind, Logprobs, Outcome, Task
 from metaagent.validators.base import judge, outcome, score
 
 
@@ -27,7 +27,9 @@ def make_task(name: str, expected: Mapping[str, Any], text: str = "", **fields: 
     return Task(name, f"Title {name}", **{**given, **fields})
 
 
-def make_case(task: Task, reply: str, events: Sequence[ErrorEvent] | None = None) -> Case:
+def make_case(
+    task: Task, reply: str, events: Sequence[ErrorEvent] | None = None, logprobs: Logprobs | None = None
+) -> Case:
     """As the real judge sees the reply."""
     verdicts = judge(reply, task.checks)
     found = events
@@ -39,9 +41,8 @@ def make_case(task: Task, reply: str, events: Sequence[ErrorEvent] | None = None
             for v in verdicts
             for f in v.findings
         ]
-    return Case(
-        task, f"a-{task.id}", reply, reply, outcome(task.checks, verdicts), score(task.checks, verdicts), tuple(found)
-    )
+    came_to = outcome(task.checks, verdicts), score(task.checks, verdicts)
+    return Case(task, f"a-{task.id}", reply, reply, *came_to, tuple(found), logprobs or {})
 
 
 def event(

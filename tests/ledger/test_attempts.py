@@ -6,6 +6,7 @@ from typing import Any
 
 from metaagent.ledger import attempts, claims, runs
 from metaagent.ledger.database import Ledger
+from metaagent.ledger.first_tries import first_tries, said
 from metaagent.records import Outcome, Purpose, Reply, Step
 from tests.ledger.conftest import START, Clock, make_attempt, start, store
 
@@ -165,3 +166,18 @@ def test_unknown_tokens_stay_unknown(ledger: Ledger) -> None:
     said = Reply("r", "m", "d", "b", "stop", None, None, 1.0, 1.0)
     ledger.write(attempts.step_batch(attempt.id, replace(attempt.steps[0], reply=said)))
     assert ledger.query("SELECT prompt_tokens, truncated FROM steps")[0]["prompt_tokens"] is None
+
+
+def test_how_likely_the_values_of_a_reply_were_comes_back_with_it(ledger: Ledger) -> None:
+    attempt = make_attempt()
+    start(ledger, attempt)
+    told = {"state": {'"due"': -0.5, '"open"': -1.25}}
+    reply = attempt.steps[0].reply
+    assert reply is not None
+    model = replace(attempt.steps[0], reply=replace(reply, logprobs=told))
+    for step in (model, attempt.steps[1]):
+        ledger.write(attempts.step_batch(attempt.id, step))
+    ledger.write(attempts.end_batch(attempt))
+    (tried,) = first_tries(ledger, attempt.protocol, attempt.model, [attempt.task_id])
+    assert (tried.reply, tried.logprobs) == (reply.text, told)
+    assert said(ledger, [attempt.id])[attempt.id].logprobs == told

@@ -12,9 +12,10 @@ REPLY = Reply("text €", "m", "d", "scripted", "stop", 10, None, 1.5, 1.0, Fals
 def test_a_reply_comes_back_marked_as_cached(ledger: Ledger) -> None:
     cache = replies.LedgerReplyCache(ledger)
     assert cache.get("k") is None
-    cache.put("k", REPLY)
+    reply = replace(REPLY, logprobs={"state": {'"due"': -0.5, '"open"': -1.25}})
+    cache.put("k", reply)
     ledger.flush()
-    assert cache.get("k") == replace(REPLY, cached=True, calls=0)
+    assert cache.get("k") == replace(reply, cached=True, calls=0)
     replies.clear(ledger)
     assert cache.get("k") is None
 

@@ -141,6 +141,26 @@ def test_the_fixer_abstains_on_what_is_not_json_and_where_nothing_changes() -> N
     assert json.loads(fix('{"land": "France"}', brief(), {"program": PROGRAM}) or "") == {"land": "FR"}
 
 
+WEIGHTS = {'"due"': {"": 0.5, "late": 0.1, '"due"': 0.2}, '"held"': {"": -0.2, "dispute": 0.1, '"due"': 0.1}}
+
+
+@pytest.mark.parametrize(
+    ("own", "told", "margin", "wanted"),
+    [
+        ("due", {'"due"': -0.5, "dispute": -1.0, "late": -9.0}, 0.0, "held"),  # -0.5 and -0.35
+        ("due", {'"due"': -0.5, "dispute": -1.0, "late": -9.0}, 0.2, "due"),
+        ("held", {'"due"': -0.5, "dispute": -1.0, "late": -9.0}, 0.0, "held"),
+        ("held", {'"due"': -0.5, "late": -2.0}, 0.0, "due"),  # what was not told is as unlikely as the least told
+        ("lost", {'"due"': -0.5, "late": -2.0}, 0.0, NOTHING),
+        ("due", {}, 0.0, NOTHING),
+    ],
+)
+def test_the_value_that_what_was_weighed_speaks_for(
+    own: str, told: dict[str, float], margin: float, wanted: Any
+) -> None:
+    assert evaluate(["classified", WEIGHTS, margin, OWN], Scope(own, {}, "", logprobs=told)) == wanted
+
+
 def test_programs_read_as_words() -> None:
     said = list(describe(PROGRAM))
     assert said[0] == "land: own value -> country as alpha2"
@@ -156,7 +176,7 @@ NAMES = [
     "upper", "token", "part", "mask", "date", "time", "duration", "number", "scale", "written", "measure", "phone",
     "find",
     "lookup", "near", "pick", "extended", "sort", "each", "split", "join", "minor", "drop", "concat", "pad", "table",
-    "after",
+    "after", "classified",
 ]  # fmt: skip
 TREES = st.recursive(
     st.sampled_from([["own"], ["text"], ["field", "size"], ["const", "x"]]),

@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import Any
 
 from metaagent.learning.proposals import Case
-from metaagent.records import Outcome
+from metaagent.records import Logprobs, Outcome
 from metaagent.remedies import json_repair, text_fence
 from metaagent.remedies.json_fields.evaluate import NOTHING, Scope
 from metaagent.remedies.json_fields.program import scopes
@@ -34,6 +34,7 @@ class Example:
     document: Any
     expected: Any
     failed: frozenset[str]
+    logprobs: Logprobs
 
 
 @dataclass(slots=True)
@@ -71,9 +72,9 @@ def examples(cases: Sequence[Case]) -> list[Example]:
         for path, value in _wanted(case).items():
             _put(expected, path, value)
         failed = frozenset(event.location for event in case.events if event.location)
-        group = case.task.group or case.task.id
+        group, text = case.task.group or case.task.id, brief(case.task).own_text
         made.append(
-            Example(number, case.task.id, group, brief(case.task).own_text, case.task.title, document, expected, failed)
+            Example(number, case.task.id, group, text, case.task.title, document, expected, failed, case.logprobs)
         )
     return made
 
@@ -159,7 +160,7 @@ def rows(found: Sequence[Example], path: str) -> list[Row]:
     """Every place that the path names, with what is wanted there."""
     made: list[Row] = []
     for number, example in enumerate(found):
-        got = scopes(example.document, example.document, path, example.text, example.title)
+        got = scopes(example.document, example.document, path, example.text, example.title, example.logprobs)
         wanted = scopes(example.expected, example.expected, path, example.text)
         if len(got) != len(wanted):
             continue

@@ -22,7 +22,7 @@ def fix(reply: str, brief: Brief, settings: Mapping[str, Any]) -> str | None:
         document = json.loads(reply)
         if not isinstance(document, (dict, list)):
             return None
-        made = run(program, document, brief.own_text, brief.title)
+        made = run(program, document, brief.own_text, brief.title, settings.get("logprobs", {}))
     except (ValueError, RecursionError):
         return None
     return None if json.dumps(made) == json.dumps(document) else json.dumps(made, ensure_ascii=False, indent=2)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-_MARKS: Final = {"own": "own value", "text": "text"}
+_QUOTE: Final = '"'
 
 
 def describe(program: Mapping[str, Any]) -> Iterator[str]:
@@ -50,6 +50,8 @@ def _step(name: str, parameters: Sequence[Any]) -> str:
         shown = ", ".join(f"{key}: {_value(value)}" for key, value in list(parameters[0].items())[:8])
         more = len(parameters[0]) - 8
         return f"learned table {{{shown}{f', {more} more' if more > 0 else ''}}}"
+    if name == "classified" and isinstance(parameters[0], Mapping):
+        return f"classified by what else the model thought of: {'; '.join(_classes(parameters[0]))}"
     if name == "minor":
         return f"minor units of {parameters[0]}"
     if name == "after":
@@ -65,6 +67,15 @@ def _step(name: str, parameters: Sequence[Any]) -> str:
 
 def _value(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
+
+
+def _classes(weights: Mapping[str, Any]) -> Iterator[str]:
+    """For each value the tokens that speak most for it."""
+    for value, tokens in weights.items():
+        found = tokens if isinstance(tokens, Mapping) else {}
+        heavy = [token for token, weight in found.items() if token and isinstance(weight, int | float) and weight > 0]
+        heavy.sort(key=lambda token: -found[token])
+        yield f"{value} where {', '.join(_value(token.strip(_QUOTE)) for token in heavy[:3]) or 'nothing else'}"
 
 
 def say_guard(guard: Sequence[Any]) -> str:

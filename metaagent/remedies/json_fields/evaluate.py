@@ -9,6 +9,7 @@ run.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -35,13 +36,15 @@ NOTHING: Final = Nothing()
 
 @dataclass(slots=True)
 class Scope:
-    """What an expression can see: one place of one reply, and the text of its task."""
+    """What an expression can see: one place of one reply, and the text of its task. ``logprobs``: what the model
+    weighed there, for a field of few values: value as JSON, or another token -> log-probability."""
 
     own: Any
     fields: Mapping[str, Any]
     text: str
     fixed: Mapping[str, Any] = field(default_factory=dict)
     title: str = ""
+    logprobs: Mapping[str, float] = field(default_factory=dict)
 
 
 def evaluate(expression: Expression, scope: Scope) -> Any:
@@ -306,6 +309,23 @@ def _each(scope: Scope, value: Any, expression: Expression) -> Any:
     return None if any(item is NOTHING for item in made) else made
 
 
+def _classified(scope: Scope, value: Any, weights: Mapping[str, Mapping[str, float]], margin: float) -> Any:
+    """The value with the highest score: a weight for each token that the model weighed there, times its log-probability
+    (the lowest told, where it was not told); "" is the constant. The written one stays where it is within the margin.
+    """
+    told = scope.logprobs
+    if not told:
+        return NOTHING
+    least = min(told.values())
+    scores = {
+        name: sum(weight * (told.get(token, least) if token else 1.0) for token, weight in tokens.items())
+        for name, tokens in weights.items()
+    }
+    written = scores.get(json.dumps(value, ensure_ascii=False))
+    best = max(scores, key=scores.__getitem__)
+    return NOTHING if written is None else json.loads(best) if scores[best] > written + margin else value
+
+
 def _type(_: Scope, value: Any, name: str) -> Any:
     if name == "text":
         return str(value).lower() if isinstance(value, bool) else _text(value)
@@ -317,7 +337,7 @@ _OPERATORS: Final[dict[str, Callable[..., Any]]] = {
     "time": _time, "duration": _duration, "minutes-as": _minutes_as, "number": _number, "scale": _scale,
     "minor": _minor, "major": _major, "round": _round, "negate": _negate, "absolute": _absolute, "written": _written,
     "measure": _measure, "arithmetic": _arithmetic, "phone": _phone, "dialled": _dialled, "sort": _sort,
-    "unique": _unique, "reverse": _reverse, "join": _join,
+    "unique": _unique, "reverse": _reverse, "join": _join, "classified": _classified,
     "split": _split, "sort-by": _sort_by, "each": _each, "type": _type,
     "pick": lambda _, value, kind, which: spans.pick(kind, which, _text(value)),
     "recover": lambda scope, value, kind: spans.recover(kind, value, scope.text),

@@ -13,12 +13,15 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Final
 
+from metaagent.records import Logprobs
 from metaagent.remedies.json_fields.evaluate import NOTHING, Scope, evaluate
 from metaagent.remedies.json_fields.guards import holds
 
 MAX_PLACES: Final = 2_000
+_UNTOLD: Logprobs = MappingProxyType({})
 
 
 @dataclass(slots=True)
@@ -67,7 +70,9 @@ def flat(document: Any, prefix: str = "") -> dict[str, Any]:
     return found
 
 
-def scopes(raw: Any, fixed: Any, path: str, text: str, title: str = "") -> list[tuple[Place, Scope]]:
+def scopes(
+    raw: Any, fixed: Any, path: str, text: str, title: str = "", logprobs: Logprobs = _UNTOLD
+) -> list[tuple[Place, Scope]]:
     """The places of a path in the document that is being mended, each with what an expression may see there."""
     whole, mended = flat(raw), flat(fixed)
     made: list[tuple[Place, Scope]] = []
@@ -76,7 +81,7 @@ def scopes(raw: Any, fixed: Any, path: str, text: str, title: str = "") -> list[
         now: Mapping[str, Any] = mended
         if before.item is not None and isinstance(before.holder, dict):
             fields, now = whole | flat(before.holder), mended | flat(place.holder)
-        made.append((place, Scope(place.get(), fields, text, now, title)))
+        made.append((place, Scope(place.get(), fields, text, now, title, logprobs.get(path, {}))))
     return made
 
 
@@ -92,11 +97,11 @@ def decide(branches: Any, scope: Scope) -> Any:
     return NOTHING
 
 
-def run(program: Mapping[str, Any], document: Any, text: str, title: str = "") -> Any:
+def run(program: Mapping[str, Any], document: Any, text: str, title: str = "", logprobs: Logprobs = _UNTOLD) -> Any:
     """The mended document; the one given is left as it was."""
     made = copy.deepcopy(document)
     for field in program.get("fields", ()):
-        for place, scope in scopes(document, made, field["path"], text, title):
+        for place, scope in scopes(document, made, field["path"], text, title, logprobs):
             scope.own = NOTHING if scope.own is NOTHING else scope.own
             value = decide(field["branches"], _seen(scope))
             if value is not NOTHING:

@@ -1,0 +1,125 @@
+"""Classifiers for fields of few values: from what else the model thought of in that place to the value that is wanted.
+Made of the training rows alone.
+
+A small model that writes one value too often still weighs the cases differently, most of all in words that the schema
+does not allow. Ridge regression on the log-probabilities of the tokens, standardised, with a target of +1 for the
+wanted value and -1 for each other; the highest wins. (The whole distribution over tokens as features of a case: Xu et
+al. 2023, kNN Prompting; ridge regression for classes: Hastie et al., The Elements of Statistical Learning, 4.2.) On 84
+invoices of which 58 had the right state as written, 72 to 74 had it by cross-validation, for any ``RIDGE`` from 1 to 5.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from metaagent.learning.synthesis.rows import Row
+from metaagent.remedies.json_fields.evaluate import evaluate
+
+FEWEST: Final = 20
+"""Rows with log-probabilities that are needed; two groups among them are wrong."""
+SHARE: Final = 7
+"""A token counts where one in so many rows tells it."""
+MOST_TOKENS: Final = 80
+RIDGE: Final = 2.0
+MARGINS: Final = (0.0, 0.2)
+"""By how much another value must score higher than the written one; scores are about 2 apart."""
+FOLDS: Final = 5
+
+Weights = dict[str, dict[str, float]]
+
+
+def classifiers(rows: Sequence[Row], train: int) -> Iterable[tuple[list[Any], list[Any]]]:
+    """Expressions with their values on all rows: for training rows those of classifiers that were made without the
+    row's fold, since what a classifier says of its own examples is no evidence. None where too little is known."""
+    told = [n for n, row in enumerate(rows) if train >> n & 1 and row.scope.logprobs]
+    wrong = {rows[n].group for n in told if not rows[n].right}
+    if len(told) < FEWEST or len(wrong) < 2:
+        return
+    tokens = _tokens([rows[n].scope.logprobs for n in told])
+    fold = {n: _fold(rows[n].group) for n in told}
+    whole = _fitted([rows[n] for n in told], tokens)
+    parts = [_fitted([rows[n] for n in told if fold[n] != number], tokens) for number in range(FOLDS)]
+    for margin in MARGINS:
+        made_by = [parts[fold[n]] if n in fold else whole for n in range(len(rows))]
+        values = [_said(weights, margin, row) for weights, row in zip(made_by, rows, strict=True)]
+        yield _expression(whole, margin), values
+
+
+def _expression(weights: Weights, margin: float) -> list[Any]:
+    return ["classified", weights, margin, ["own"]]
+
+
+def _said(weights: Weights, margin: float, row: Row) -> Any:
+    return evaluate(_expression(weights, margin), row.scope)
+
+
+def _fold(group: str) -> int:
+    return int.from_bytes(hashlib.sha256(f"classify:{group}".encode()).digest()[:4], "big") % FOLDS
+
+
+def _tokens(told: Sequence[Mapping[str, float]]) -> list[str]:
+    counts = Counter(token for one in told for token in one)
+    return sorted(token for token, count in counts.most_common(MOST_TOKENS) if count * SHARE >= len(told))
+
+
+def _fitted(rows: Sequence[Row], tokens: Sequence[str]) -> Weights:
+    """Value as JSON -> token -> weight, with the constant under ""."""
+    table = [_seen(row.scope.logprobs, tokens) for row in rows]
+    means = [sum(column) / len(rows) for column in zip(*table, strict=True)]
+    spreads = [
+        (sum((value - mean) ** 2 for value in column) / len(rows)) ** 0.5 or 1.0
+        for column, mean in zip(zip(*table, strict=True), means, strict=True)
+    ]
+    scaled = [[(v - m) / s for v, m, s in zip(line, means, spreads, strict=True)] for line in table]
+    columns = list(zip(*scaled, strict=True))
+    lower = _cholesky([[_dot(one, other) for other in columns[: at + 1]] for at, one in enumerate(columns)])
+    made: Weights = {}
+    for value in sorted({_name(row.expected) for row in rows} | {_name(row.own) for row in rows}):
+        target = [1.0 if _name(row.expected) == value else -1.0 for row in rows]
+        mean = sum(target) / len(rows)
+        slopes = _solved(lower, [_dot(column, target) for column in columns])  # columns have mean 0
+        plain = [slope / spread for slope, spread in zip(slopes, spreads, strict=True)]
+        weights = {token: round(weight, 4) for token, weight in zip(tokens, plain, strict=True)}
+        made[value] = {"": round(mean - _dot(plain, means), 4), **weights}
+    return made
+
+
+def _seen(logprobs: Mapping[str, float], tokens: Sequence[str]) -> list[float]:
+    least = min(logprobs.values())
+    return [logprobs.get(token, least) for token in tokens]
+
+
+def _name(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _dot(one: Sequence[float], other: Sequence[float]) -> float:
+    return sum(a * b for a, b in zip(one, other, strict=True))
+
+
+def _cholesky(gram: Sequence[Sequence[float]]) -> list[list[float]]:
+    """The lower factor of the symmetric matrix whose lower triangle is given, plus ``RIDGE`` on the diagonal."""
+    lower: list[list[float]] = []
+    for at, line in enumerate(gram):
+        made: list[float] = []
+        for column in range(at):
+            made.append((line[column] - _dot(made, lower[column][:column])) / lower[column][column])
+        made.append((line[at] + RIDGE - _dot(made, made)) ** 0.5)
+        lower.append(made)
+    return lower
+
+
+def _solved(lower: Sequence[Sequence[float]], right: Sequence[float]) -> list[float]:
+    """The solution of L L' x = right."""
+    forward: list[float] = []
+    for line, value in zip(lower, right, strict=True):
+        forward.append((value - _dot(line[:-1], forward)) / line[-1])
+    found = [0.0] * len(forward)
+    for at in reversed(range(len(forward))):
+        rest = sum(lower[below][at] * found[below] for below in range(at + 1, len(forward)))
+        found[at] = (forward[at] - rest) / lower[at][at]
+    return found
