@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import exp
 from typing import Any
 
 from metaagent.cli import render
@@ -11,6 +12,8 @@ from metaagent.cli.state import Column, Table, printable
 
 OUTCOME_STYLES = {"pass": "green", "fail": "red", "inconclusive": "yellow", "interrupted": "yellow", "running": "cyan"}
 _FLAGS = ("passed_first", "public", "cached", "truncated")
+_MOST_WEIGHED = 4
+_DOUBT = 0.05
 
 Record = dict[str, Any]
 
@@ -161,7 +164,15 @@ def _reply(call: Record) -> list[str]:
         parts.append(f"ended by {call['finish']}")
     parts += ["from the cache"] if call["cached"] else []
     parts += ["the prompt was cut"] if call["truncated"] else []
-    return _block("reply", call["reply"] or "", f"  ({', '.join(parts)})")
+    return [*_block("reply", call["reply"] or "", f"  ({', '.join(parts)})"), *_weighed(call["logprobs"] or {})]
+
+
+def _weighed(logprobs: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
+    """The fields of few values at which the model was in doubt: what else it thought of, with its chances."""
+    for field, told in logprobs.items():
+        chances = sorted(((exp(value), name) for name, value in told.items()), reverse=True)[:_MOST_WEIGHED]
+        if len(chances) > 1 and chances[1][0] >= _DOUBT:
+            yield printable(f"  weighed for {field}: {', '.join(f'{name} {chance:.0%}' for chance, name in chances)}")
 
 
 def _fixer(step: Record) -> list[str]:

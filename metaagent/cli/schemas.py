@@ -76,6 +76,7 @@ STEP = record(
     calls=maybe(COUNT),
     truncated=maybe(TRUTH),
     error=maybe(TEXT),
+    logprobs=maybe(mapped(mapped(NUMBER))),
     prompt=maybe(TEXT),
     reply=maybe(TEXT),
 )

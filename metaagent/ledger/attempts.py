@@ -318,10 +318,14 @@ def show(ledger: Ledger, attempt_id: str) -> dict[str, Any] | None:
         return None
     return {
         **dict(row),
-        "steps": [dict(step) for step in _of(ledger, "v_steps", attempt_id, "number")],
+        "steps": [_step(step) for step in _of(ledger, "v_steps", attempt_id, "number")],
         "verdicts": [dict(verdict) for verdict in _of(ledger, "verdicts", attempt_id, "id")],
         "events": [dict(event) for event in _of(ledger, "error_events", attempt_id, "id")],
     }
+
+
+def _step(row: Row) -> dict[str, Any]:
+    return {**dict(row), "logprobs": json.loads(row["logprobs"]) if row["logprobs"] else None}
 
 
 def of_task(ledger: Ledger, task_id: str) -> list[Row]:
@@ -334,6 +338,4 @@ def _of(ledger: Ledger, table: str, attempt_id: str, order: str) -> list[Row]:
 
 
 def _json_list(values: Sequence[str]) -> str:
-    import json
-
     return json.dumps(list(values))

@@ -37,6 +37,12 @@ def verdict(validator: str, public: bool, outcome: Outcome, held: int, checked: 
     return Verdict(validator, public, outcome, checked, held)
 
 
+WEIGHED = {
+    "state": {'"due"': -0.5, '"open"': -1.25, "dispute\x1b[2J": -3.0, '"held"': -9.0, "x": -9.5},
+    "sure": {"true": -0.01, "false": -4.6},
+}
+
+
 def steps() -> tuple[Step, ...]:
     """Two rungs: invalid JSON; then a wrong value."""
     parse = verdict("json.parse", True, Outcome.FAIL, 0, 1)
@@ -45,7 +51,15 @@ def steps() -> tuple[Step, ...]:
     return (
         Step(1, "model", "conversational", START, 0.4, PROMPT, reply("Sure! {")),
         Step(2, "validation", "checks", START, 0.0, verdicts=(parse,)),
-        Step(3, "model", "fresh", START, 0.4, PROMPT + "\n\nIt was not JSON.", reply('{"customer": "Muller"}')),
+        Step(
+            3,
+            "model",
+            "fresh",
+            START,
+            0.4,
+            PROMPT + "\n\nIt was not JSON.",
+            reply('{"customer": "Muller"}', logprobs=WEIGHED),
+        ),
         Step(4, "validation", "checks", START, 0.0, verdicts=(held, wrong)),
     )
 

@@ -15,7 +15,7 @@ import pytest
 from metaagent.ledger import attempts
 from metaagent.ledger.database import Ledger
 from metaagent.records import Outcome, Purpose, Task
-from tests.cli.conftest import AGENT, FAILED, PASSED, RUNNING, attempt
+from tests.cli.conftest import AGENT, FAILED, PASSED, RUNNING, WEIGHED, attempt
 from tests.conftest import Ran
 
 Cli = Callable[..., Ran]
@@ -61,6 +61,8 @@ def test_one_attempt_is_a_page_in_order(cli: Cli) -> None:
     assert places == sorted(places)
     assert "\x1b" not in out
     assert "Müller\\e[2J" in out
+    assert 'weighed for state: "due" 61%, "open" 29%, dispute\\e[2J 5%, "held" 0%' in out
+    assert "weighed for sure" not in out
 
 
 @pytest.mark.usefixtures("recorded")
@@ -68,6 +70,7 @@ def test_one_attempt_as_json_has_every_word(cli: Cli) -> None:
     data = cli("log", "--json", FAILED).json
     assert [step["name"] for step in data["steps"]] == ["conversational", "checks", "fresh", "checks"]
     assert data["steps"][0]["prompt"].endswith("\x1b[2J")
+    assert data["steps"][0]["logprobs"] is None and data["steps"][2]["logprobs"] == WEIGHED
     assert [(event["location"], event["expected"], event["public"]) for event in data["events"]] == [
         ("", None, True),
         ("customer", '"Müller"', False),
