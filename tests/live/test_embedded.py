@@ -28,6 +28,7 @@ from metaagent.inference.gateway import Gateway
 from metaagent.inference.pull import pull
 from metaagent.records import Message
 from tests.inference.values import SCHEMA
+from tests.live.weighing import WHALE, assert_weighed
 
 pytestmark = pytest.mark.live
 pytest.importorskip("xllamacpp")
@@ -83,6 +84,10 @@ async def test_a_schema_constrains_the_reply(backend: EmbeddedBackend) -> None:
     reply = await Gateway(backend).chat(request)
     value = json.loads(reply.text)
     assert set(value) == {"name", "age"} and isinstance(value["age"], int)
+
+
+async def test_what_was_weighed_for_a_field_of_few_values_is_told(backend: EmbeddedBackend) -> None:
+    await assert_weighed(backend, ask(WHALE, num_predict=64))
 
 
 async def test_two_calls_at_once(backend: EmbeddedBackend) -> None:

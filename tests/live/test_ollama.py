@@ -31,6 +31,7 @@ from metaagent.records import Message
 from tests.conftest import Ran
 from tests.inference.values import SCHEMA
 from tests.live.ollama_process import BINARY_VARIABLE, PARALLEL, OllamaProcess, binary, running
+from tests.live.weighing import WHALE, assert_weighed
 from tests.orchestrator.place import make_place
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(900)]
@@ -128,6 +129,10 @@ async def test_a_schema_constrains_the_reply(backend: OllamaBackend) -> None:
     reply = await Gateway(backend).chat(dataclasses.replace(request, schema=SCHEMA))
     value = json.loads(reply.text)
     assert set(value) == {"name", "age"} and isinstance(value["age"], int)
+
+
+async def test_what_was_weighed_for_a_field_of_few_values_is_told(backend: OllamaBackend) -> None:
+    await assert_weighed(backend, ask(WHALE, num_predict=64))
 
 
 @pytest.mark.parametrize("words", [WINDOW + 40, 3 * WINDOW])
