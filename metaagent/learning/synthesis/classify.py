@@ -19,7 +19,7 @@ from typing import Any, Final
 from metaagent.learning.synthesis.rows import Row
 from metaagent.remedies.json_fields.evaluate import evaluate
 
-FEWEST: Final = 20
+FEWEST: Final = 12
 """Rows with log-probabilities that are needed; two groups among them are wrong."""
 SHARE: Final = 7
 """A token counts where one in so many rows tells it."""
