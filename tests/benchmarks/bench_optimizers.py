@@ -226,15 +226,18 @@ def bootstrapped(student: Any, sets: Sets) -> Any:
     return optimizer.compile(student, trainset=sets.mine, valset=sets.gate)
 
 
-def simba(student: Any, sets: Sets, seed: int) -> Any:
-    optimizer = dspy.SIMBA(metric=sets.share, bsize=12, num_candidates=3, max_steps=3, max_demos=4, num_threads=SLOTS)
+def simba(student: Any, sets: Sets, seed: int, calls: int) -> Any:
+    steps = max(1, calls // 75)  # a step asks about 36 times, and every program that it keeps is tried again at the end
+    optimizer = dspy.SIMBA(
+        metric=sets.share, bsize=12, num_candidates=3, max_steps=steps, max_demos=4, num_threads=SLOTS
+    )
     return optimizer.compile(student, trainset=sets.mine, seed=seed)
 
 
-def gepa(student: Any, sets: Sets, seed: int, reflection: Any) -> Any:
+def gepa(student: Any, sets: Sets, seed: int, calls: int, reflection: Any) -> Any:
     optimizer = dspy.GEPA(
         metric=sets.told,
-        max_metric_calls=300,
+        max_metric_calls=int(0.9 * calls),  # the rest is for reflection
         reflection_minibatch_size=4,
         reflection_lm=reflection,
         num_threads=SLOTS,
@@ -279,8 +282,8 @@ def run(arms: Sequence[str], sets: Sets, replies: Replies, engine: Engine, calls
     makers: dict[str, Callable[[Any], Any]] = {
         "zero-shot": lambda student: student,
         "bootstrap": lambda student: bootstrapped(student, sets),
-        "simba": lambda student: simba(student, sets, seed),
-        "gepa": lambda student: gepa(student, sets, seed, prose),
+        "simba": lambda student: simba(student, sets, seed, calls),
+        "gepa": lambda student: gepa(student, sets, seed, calls, prose),
     }
     rows = []
     for name in arms:
