@@ -140,13 +140,13 @@ def mined(state: State, filters: EventFilters, *, least: int) -> list[Pattern]:
     from dataclasses import replace
 
     from metaagent.cli.mine import mine_ledger
-    from metaagent.learning import mine_split, mining
+    from metaagent.learning import mining
 
     if not state.has_ledger():
         return []
     with mine_ledger(state) as (ledger, tasks):
         wanted = replace(filters, tasks=tasks)
-        return mining.patterns(ledger, tasks, filters=wanted, salt=mine_split.salt(ledger), least=least)
+        return mining.patterns(ledger, tasks, filters=wanted, least=least)
 
 
 def _find(state: State, text: str) -> Pattern:
@@ -236,7 +236,8 @@ def _page(pattern: Pattern, evidence: Evidence) -> list[str | Table]:
         f"  grouping: {pattern.route}; such a group is pure with {pattern.grouping.low:.0%} at least",
     ]
     if pattern.reproducible is not None:
-        head.append(f"  reproducible: {_yes(pattern.reproducible)} (three tasks in each of two random halves)")
+        how = "three tasks in each of two random halves, more often than not"
+        head.append(f"  reproducible: {_yes(pattern.reproducible)} ({how})")
     for one in pattern.group.differences:
         head.append(f"  merged over word {one.position + 1}: {', '.join(one.words[:12])}{_more(one.words, 12)}")
     parts: list[str | Table] = [printable("\n".join(head), lines=True), _examples(evidence)]

@@ -24,7 +24,6 @@ def patterns(
     tasks: Collection[str] | None,
     *,
     filters: EventFilters | None = None,
-    salt: str = "",
     least: int = LEAST_EVENTS,
 ) -> list[Pattern]:
     """The patterns of the ledger. ``tasks``: those that may be looked at, the mine split (None: all there are).
@@ -37,7 +36,7 @@ def patterns(
         events += [event for event in map(_foreign, foreign.counted(ledger)) if _wanted(event, filters)]
         reports = [row for row in foreign.finished(ledger) if _recent(row["time"], filters)]
         exposures += [Exposure(row["id"], row["time"], None) for row in reports]
-    return mine(events, exposures, edits(ledger), fixes(ledger), salt=salt, least=least)
+    return mine(events, exposures, edits(ledger), fixes(ledger), least=least)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from metaagent.learning.mine_split import mine_ids, salt
+from metaagent.learning.mine_split import mine_ids
 from metaagent.learning.mining import patterns
 from metaagent.learning.patterns import LEAST_EVENTS
 from metaagent.learning.summary import PatternCounts
@@ -15,7 +15,7 @@ def pattern_counts(ledger: Ledger, domain: str) -> PatternCounts:
     error events that no reproducible pattern holds."""
     mine = mine_ids(ledger)
     filters = EventFilters(mine, domain=domain or None)
-    found = patterns(ledger, mine, filters=filters, salt=salt(ledger), least=1)
+    found = patterns(ledger, mine, filters=filters, least=1)
     events = sum(one.events for one in found)
     solid = [one for one in found if one.reproducible]
     return PatternCounts(

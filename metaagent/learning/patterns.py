@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from hashlib import sha256
+from math import comb
 
 from metaagent.learning.edits import Edit, apply_edits, labels
 from metaagent.learning.fingerprint import Failure, Group, Miner
@@ -22,7 +22,8 @@ from metaagent.statistics import Proportion, wilson
 
 LEAST_EVENTS = 3
 LEAST_TASKS = 3
-"""In each random half of the mine tasks, for a pattern to be reproducible."""
+"""In each of two random halves of the mine tasks, for a pattern to be reproducible: in most of all draws of halves. A
+single draw would let a coin decide about patterns of six to ten tasks."""
 
 PURITY: Mapping[str, Proportion] = {
     "exact": wilson(602, 605),
@@ -101,11 +102,10 @@ def mine(
     edits: Sequence[Edit] = (),
     fixes: Mapping[str, Sequence[str]] | None = None,
     *,
-    salt: str = "",
     least: int = LEAST_EVENTS,
 ) -> list[Pattern]:
     """The patterns of at least so many events, those that affect most attempts first. ``fixes``: by domain, the times
-    when a protocol was put in force. ``salt`` is that of the random halves."""
+    when a protocol was put in force."""
     miner = Miner()
     numbered: defaultdict[int, list[Event]] = defaultdict(list)
     for event in sorted(events, key=lambda event: (event.time, event.id)):
@@ -118,20 +118,19 @@ def mine(
         gathered[group.id] += numbered[number]
     by_id = {group.id: group for group in groups}
     named = labels(miner.signatures, groups, edits)
-    show = _Measure(exposures, fixes or {}, salt)
+    show = _Measure(exposures, fixes or {})
     found = [show.pattern(by_id[key], members) for key, members in gathered.items()]
     kept = [replace(pattern, label=named.get(pattern.id)) for pattern in found if pattern.events >= least]
     return sorted(kept, key=lambda pattern: (-pattern.attempts.k, -pattern.events, pattern.id))
 
 
 class _Measure:
-    """What is the same for all patterns of one ledger: who was exposed, in which order, and the halves."""
+    """What is the same for all patterns of one ledger: who was exposed, and in which order."""
 
-    def __init__(self, exposures: Sequence[Exposure], fixes: Mapping[str, Sequence[str]], salt: str) -> None:
+    def __init__(self, exposures: Sequence[Exposure], fixes: Mapping[str, Sequence[str]]) -> None:
         self._ordered = sorted(exposures, key=_when)
         self._fixes = fixes
-        tasks = {one.task_id for one in exposures if one.task_id is not None}
-        self._half = _halves(tasks, salt)
+        self._tasks = {one.task_id for one in exposures if one.task_id is not None}
 
     def pattern(self, group: Group, members: Sequence[Event]) -> Pattern:
         members = sorted(members, key=lambda event: (event.time, event.id))
@@ -176,8 +175,7 @@ class _Measure:
         return sorted(found.values(), key=_when)
 
     def _reproducible(self, tasks: Sequence[str]) -> bool:
-        seen = Counter(self._half[task] for task in tasks if task in self._half)
-        return min(seen[0], seen[1]) >= LEAST_TASKS
+        return in_both_halves(len(self._tasks.intersection(tasks)), len(self._tasks)) > 0.5
 
     def _since_fix(self, members: Sequence[Event], exposed: Sequence[Exposure]) -> int | None:
         """The first exposed attempt after the latest fix in the pattern's domains; None: there was no fix."""
@@ -197,7 +195,9 @@ def _of_domain(fixes: Mapping[str, Sequence[str]], domain: str) -> list[str]:
     return [time for fixed, times in fixes.items() for time in times if f"{domain}.".startswith(f"{fixed}.")]
 
 
-def _halves(tasks: Collection[str], salt: str) -> dict[str, int]:
-    """Two random halves of the tasks, by a salted hash."""
-    order: Callable[[str], bytes] = lambda task: sha256(f"{salt}\0{task}".encode()).digest()  # noqa: E731
-    return {task: i % 2 for i, task in enumerate(sorted(tasks, key=order))}
+def in_both_halves(affected: int, tasks: int) -> float:
+    """The chance that of two random halves of the tasks each has at least ``LEAST_TASKS`` affected ones (the
+    hypergeometric distribution)."""
+    half = tasks // 2
+    draws = range(max(LEAST_TASKS, half - (tasks - affected)), min(affected - LEAST_TASKS, half) + 1)
+    return sum(comb(affected, k) * comb(tasks - affected, half - k) for k in draws) / comb(tasks, half)

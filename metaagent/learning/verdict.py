@@ -30,8 +30,8 @@ class Verdict(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Facts:
     """``fewer_errors`` is on sealed tasks, against zero-shot, of the version in force. ``patterns`` are all that were
-    mined, ``reproducible`` those seen in both random halves of mine; ``noise`` is the share of error events that no
-    reproducible pattern holds. Costs in dollars, ``cost_basis`` says of what."""
+    mined, ``reproducible`` those seen in both of two random halves of mine, more often than not; ``noise`` is the share
+    of error events that no reproducible pattern holds. Costs in dollars, ``cost_basis`` says of what."""
 
     completed: int
     patterns: int
