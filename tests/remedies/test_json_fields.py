@@ -39,6 +39,7 @@ def value(own: Any, expression: list[Any], text: str = "", **fields: Any) -> Any
         ("at 16:45", ["time", "HH:mm", 0, "up", 15, OWN], "16:45"),
         ("6.50 pm", ["time", "HH:mm", 0, "down", 30, OWN], "18:30"),
         ("23:55", ["time", "HH:mm", 0, "near", 60, OWN], "24:00"),
+        ("noted 1 May 2025: from 30.12.2025 to 2.1.2026", ["days-between", "dmy", OWN], 3),
         ("1h30", ["duration", "minutes", OWN], 90),
         ("90 min", ["duration", "iso", OWN], "PT1H30M"),
         ("1.234,50 EUR", ["number", "auto", OWN], 1234.5),
@@ -176,7 +177,7 @@ NAMES = [
     "upper", "token", "part", "mask", "date", "time", "duration", "number", "scale", "written", "measure", "phone",
     "find",
     "lookup", "near", "pick", "extended", "sort", "each", "split", "join", "minor", "drop", "concat", "pad", "table",
-    "after", "classified",
+    "after", "classified", "days-between",
 ]  # fmt: skip
 TREES = st.recursive(
     st.sampled_from([["own"], ["text"], ["field", "size"], ["const", "x"]]),

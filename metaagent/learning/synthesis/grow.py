@@ -40,6 +40,9 @@ def grow(vectors: Vectors, reach: Reach) -> None:
     _tables(vectors, typed)
     _moments(vectors, typed)
     _phones(vectors, typed, reach)
+    if any(isinstance(value, int) for value in wanted):
+        text = vectors.get(["text"])
+        _made(vectors.grow(text, "days-between", order) for order in ("dmy", "mdy"))
     if any(_numeric(value) for value in wanted):
         _numbers(vectors, [*sources, *strings[:6]], reach, texts)
     if any(isinstance(value, list) for value in wanted) or any(isinstance(row.own, list) for row in vectors.rows):

@@ -334,6 +334,7 @@ def _type(_: Scope, value: Any, name: str) -> Any:
 
 _OPERATORS: Final[dict[str, Callable[..., Any]]] = {
     "lookup": _lookup, "find": _find, "table": _table, "grams": _grams, "keywords": _keywords, "date": _date,
+    "days-between": lambda _, value, order: moments.days_between(_text(value), order),
     "time": _time, "duration": _duration, "minutes-as": _minutes_as, "number": _number, "scale": _scale,
     "minor": _minor, "major": _major, "round": _round, "negate": _negate, "absolute": _absolute, "written": _written,
     "measure": _measure, "arithmetic": _arithmetic, "phone": _phone, "dialled": _dialled, "sort": _sort,

@@ -58,6 +58,13 @@ def dates(text: str, order: str = "dmy") -> tuple[tuple[int, int, date], ...]:
     return tuple(sorted(found))
 
 
+def days_between(text: str, order: str) -> int | None:
+    """Whole days from the text's last date but one to its last; None where there are not two, or not in that order."""
+    found = dates(text, order)
+    length = (found[-1][2] - found[-2][2]).days if len(found) > 1 else 0
+    return length if length > 0 else None
+
+
 def _numeric(match: re.Match[str], order: str) -> date | None:
     if match["k"]:
         return _day(int(match["k"][:4]), int(match["k"][4:6]), int(match["k"][6:]))
