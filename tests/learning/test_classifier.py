@@ -11,7 +11,7 @@ import pytest
 
 from metaagent.learning.proposals import Case
 from metaagent.learning.replay import replayed
-from metaagent.learning.synthesis.classify import RIDGE, classifiers
+from metaagent.learning.synthesis.classify import RIDGE, classifier
 from metaagent.learning.synthesis.json_fields import JsonFieldsProposer
 from metaagent.learning.synthesis.rows import examples, rows
 from metaagent.remedies.fixers import fix
@@ -73,7 +73,9 @@ def test_what_the_model_does_not_know_cannot_be_learned(told: bool) -> None:
 def test_the_weights_are_those_of_ridge_regression() -> None:
     """Against the normal equations: the slopes of each value's regression make its gradient nothing."""
     found = rows(examples(claims(40, 7)), "state")
-    (expression, values), _ = classifiers(found, (1 << len(found)) - 1)
+    made = classifier(found, (1 << len(found)) - 1)
+    assert made is not None
+    expression, values = made
     weights = expression[1]
     tokens = [token for token in weights['"due"'] if token]
     least = [min(row.scope.logprobs.values()) for row in found]

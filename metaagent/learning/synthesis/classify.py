@@ -4,8 +4,11 @@ Made of the training rows alone.
 A small model that writes one value too often still weighs the cases differently, most of all in words that the schema
 does not allow. Ridge regression on the log-probabilities of the tokens, standardised, with a target of +1 for the
 wanted value and -1 for each other; the highest wins. (The whole distribution over tokens as features of a case: Xu et
-al. 2023, kNN Prompting; ridge regression for classes: Hastie et al., The Elements of Statistical Learning, 4.2.) On 84
-invoices of which 58 had the right state as written, 72 to 74 had it by cross-validation, for any ``RIDGE`` from 1 to 5.
+al. 2023, kNN Prompting; ridge regression for classes: Hastie et al., The Elements of Statistical Learning, 4.2.)
+
+``RIDGE`` and ``MARGIN`` are from the states of 196 invoices, 57 of them wrong as written: made of 84 drawn at random,
+tried on the others, twelve times. Without a margin 64% of the wrong ones were mended and 8.8% of the right ones broken,
+with this one 50% and 3.5%, which is as many right in the end; a larger ``RIDGE`` mended less.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from metaagent.learning.synthesis.rows import Row
@@ -24,37 +27,32 @@ FEWEST: Final = 12
 SHARE: Final = 7
 """A token counts where one in so many rows tells it."""
 MOST_TOKENS: Final = 80
-RIDGE: Final = 2.0
-MARGINS: Final = (0.0, 0.2)
+RIDGE: Final = 1.0
+MARGIN: Final = 0.4
 """By how much another value must score higher than the written one; scores are about 2 apart."""
 FOLDS: Final = 5
 
 Weights = dict[str, dict[str, float]]
 
 
-def classifiers(rows: Sequence[Row], train: int) -> Iterable[tuple[list[Any], list[Any]]]:
-    """Expressions with their values on all rows: for training rows those of classifiers that were made without the
+def classifier(rows: Sequence[Row], train: int) -> tuple[list[Any], list[Any]] | None:
+    """An expression with its values on all rows: for training rows those of classifiers that were made without the
     row's fold, since what a classifier says of its own examples is no evidence. None where too little is known."""
     told = [n for n, row in enumerate(rows) if train >> n & 1 and row.scope.logprobs]
     wrong = {rows[n].group for n in told if not rows[n].right}
     if len(told) < FEWEST or len(wrong) < 2:
-        return
+        return None
     tokens = _tokens([rows[n].scope.logprobs for n in told])
     fold = {n: _fold(rows[n].group) for n in told}
     whole = _fitted([rows[n] for n in told], tokens)
     parts = [_fitted([rows[n] for n in told if fold[n] != number], tokens) for number in range(FOLDS)]
-    for margin in MARGINS:
-        made_by = [parts[fold[n]] if n in fold else whole for n in range(len(rows))]
-        values = [_said(weights, margin, row) for weights, row in zip(made_by, rows, strict=True)]
-        yield _expression(whole, margin), values
+    made_by = [parts[fold[n]] if n in fold else whole for n in range(len(rows))]
+    values = [evaluate(_expression(made), row.scope) for made, row in zip(made_by, rows, strict=True)]
+    return _expression(whole), values
 
 
-def _expression(weights: Weights, margin: float) -> list[Any]:
-    return ["classified", weights, margin, ["own"]]
-
-
-def _said(weights: Weights, margin: float, row: Row) -> Any:
-    return evaluate(_expression(weights, margin), row.scope)
+def _expression(weights: Weights) -> list[Any]:
+    return ["classified", weights, MARGIN, ["own"]]
 
 
 def _fold(group: str) -> int:

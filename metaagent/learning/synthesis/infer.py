@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from metaagent.learning.synthesis.classify import classifiers
+from metaagent.learning.synthesis.classify import classifier
 from metaagent.learning.synthesis.vectors import Vector, Vectors
 from metaagent.remedies.json_fields.evaluate import NOTHING, Expression
 from metaagent.remedies.json_fields.figures import exact
@@ -30,8 +30,9 @@ def infer(vectors: Vectors, train: int) -> list[Vector]:
     for expression in _labelled(vectors, train):
         vector = vectors.get(expression)
         found[id(vector)] = vector
-    for expression, values in classifiers(vectors.rows, train):
-        vector = vectors.apart(expression, values)
+    classified = classifier(vectors.rows, train)
+    if classified is not None:
+        vector = vectors.apart(*classified)
         found[id(vector)] = vector
     for expression in _tables(vectors, train):
         vector = vectors.get(expression)
