@@ -1,7 +1,10 @@
 """What fixers learned from mine make of the stored replies of all other tasks. No model call.
 
     metaagent evaluate --tasks SET --protocol 0      # once: the replies
-    python -m tests.benchmarks.bench_fixers WORKSPACE DOMAIN
+    python -m tests.benchmarks.bench_fixers WORKSPACE DOMAIN [--splits N]
+
+With ``--splits`` the same for N other splits of the tasks that have a reply: 30% of them, whole content groups drawn at
+random, to learn from, the others to try it on. One split is one draw of luck.
 
 For those who work on operators and proposers, on sets that they may look at: it scores gate tasks as well as sealed
 ones, which nothing does in a workspace that goes on learning. The workspace's ledger is not written.
@@ -10,11 +13,13 @@ ones, which nothing does in a workspace that goes on learning. The workspace's l
 from __future__ import annotations
 
 import argparse
+import random
 import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from metaagent.learning.bundle import fixer_bundle
@@ -27,9 +32,14 @@ from metaagent.ledger import protocols
 from metaagent.ledger.database import Ledger
 from metaagent.orchestrator.candidates import subjects
 from metaagent.orchestrator.replay import replayer
-from metaagent.records import Protocol
+from metaagent.records import Protocol, Remedy
+from metaagent.remedies.delivery import artifact_of
+from metaagent.remedies.fixers import fix
 from metaagent.statistics import wilson
+from metaagent.tasks.brief import brief
 from metaagent.workspace import Workspace
+
+MINED = 0.3
 
 
 def run(workspace: Workspace, domain: str) -> list[str]:
@@ -49,6 +59,60 @@ def run(workspace: Workspace, domain: str) -> list[str]:
     lines += [f"from {len(mine)} mine tasks in {spent:.0f} s", _line("version 0", rest, [one.score for one in rest], 0)]
     lines += [_line("with fixers", rest, change.scores, len(change.mended) - len(change.harmed))]
     return [*lines, f"broken: {len(change.harmed)}"]
+
+
+def spread(workspace: Workspace, domain: str, splits: int) -> Iterator[str]:
+    """A line for each of so many random splits, and one for their means."""
+    with workspace.open_ledger() as ledger:
+        every = [case for split in Split for case in _cases(workspace, ledger, domain, split)]
+        bench = Bench(workspace.root, replayer(workspace, ledger, lambda text: print(text, file=sys.stderr)))
+        rows = []
+        for seed in range(splits):
+            mine, rest = _drawn(every, seed)
+            found = [proposal for one in proposers() if one.kind == "fixer" for proposal in one.propose(mine, bench)]
+            bundle = fixer_bundle(mine, Protocol(), found, bench.judge)
+            rows.append(_tried(rest, bundle.remedies if bundle is not None else (), bench))
+            yield f"split {seed}: from {len(mine)} tasks; {_told(rows[-1])}"
+    yield f"mean of {splits}: {_told([sum(column) / splits for column in zip(*rows, strict=True)])}"
+
+
+def _drawn(cases: Sequence[Case], seed: int) -> tuple[list[Case], list[Case]]:
+    groups = sorted({case.task.group or case.task.id for case in cases})
+    random.Random(seed).shuffle(groups)
+    mine, size = set[str](), Counter(case.task.group or case.task.id for case in cases)
+    for group in groups:
+        if sum(size[one] for one in mine) < MINED * len(cases):
+            mine.add(group)
+    chosen = [(case.task.group or case.task.id) in mine for case in cases]
+    return [c for c, one in zip(cases, chosen, strict=True) if one], [
+        c for c, one in zip(cases, chosen, strict=True) if not one
+    ]
+
+
+def _tried(cases: Sequence[Case], fixers: Sequence[Remedy], bench: Bench) -> list[float]:
+    """Share of tasks that fail before and after, of units that are wrong before and after, and of the right ones that
+    are broken."""
+    change = replayed(cases, fixers, bench.judge, afresh=True)
+    n = len(cases)
+    before = sum(not case.passed for case in cases)
+    texts = [fix(fixers, artifact_of(c.reply, c.task.artifact.format), brief(c.task), c.logprobs) for c in cases]
+    pairs = [(c.task, made[-1].text if made else c.artifact) for c, made in zip(cases, texts, strict=True)]
+    broken = right = 0
+    for case, now in zip(cases, bench.judge(pairs), strict=True):
+        was = {event.location for event in case.events if not event.public}
+        found = {one.location for verdict in now.verdicts if not verdict.public for one in verdict.findings}
+        checked = sum(verdict.checked for verdict in now.verdicts if not verdict.public)
+        broken, right = broken + len(found - was), right + checked - len(was)
+    wrong = [1 - sum(one.score for one in cases) / n, 1 - sum(change.scores) / n]
+    return [before / n, (before - len(change.mended) + len(change.harmed)) / n, *wrong, broken / max(1, right)]
+
+
+def _told(shares: Sequence[float]) -> str:
+    before, after, wrong, left, broken = shares
+    return (
+        f"failed {before:.1%} -> {after:.1%} ({1 - after / before:.0%} fewer), wrong units {wrong:.1%} -> {left:.1%} "
+        f"({1 - left / wrong:.0%} fewer), right units broken {broken:.1%}"
+    )
 
 
 def _cases(workspace: Workspace, ledger: Ledger, domain: str, split: Split) -> list[Case]:
@@ -73,10 +137,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("workspace", type=Path)
     parser.add_argument("domain")
+    parser.add_argument("--splits", type=int, default=0)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(shutil.copytree(options.workspace, Path(folder) / "copy"))
-        print("\n".join(run(Workspace(copy), options.domain)))
+        copy = Workspace(Path(shutil.copytree(options.workspace, Path(folder) / "copy")))
+        if options.splits:
+            for line in spread(copy, options.domain, options.splits):
+                print(line, flush=True)
+        else:
+            print("\n".join(run(copy, options.domain)))
     return 0
 
 

@@ -1,9 +1,8 @@
 """From candidates to a program: a decision list, grown greedily by the errors that a branch newly mends.
 
-A mended error counts one, a right value broken three (one where held-out rows are counted), a wrong value made wrong in
-another way a quarter; size is penalised. Against memorising: a constant needs three groups, any other expression two
-different wanted values of two groups; a lexical condition (a word) or a constant must beat chance: prior^support x
-conditions tried < 0.5.
+A mended error counts one, a right value broken three, a wrong value made wrong in another way a quarter; size is
+penalised. Against memorising: a constant needs three groups, any other expression two different wanted values of two
+groups; a lexical condition (a word) or a constant must beat chance: prior^support x conditions tried < 0.5.
 """
 
 from __future__ import annotations
@@ -87,11 +86,9 @@ def _size(branch: Branch) -> float:
 
 
 def _pruned(vectors: Vectors, branches: list[Branch], train: int) -> list[Branch]:
-    """Without branches that the others make needless. One that was counted on what it was not made from stays."""
+    """Without branches that the others make needless."""
     kept = list(branches)
     for branch in reversed(branches):
-        if branch.then.held_out:
-            continue
         rest = [other for other in kept if other is not branch]
         if worth(vectors, rest, train) >= worth(vectors, kept, train):
             kept = rest
@@ -110,7 +107,7 @@ def _best(
     for bound, vector in ranked:
         if best is not None and bound <= best[0]:
             break
-        for condition in (None, *(() if vector.held_out else conditions)):
+        for condition in (None, *conditions):
             for front in (True, False):
                 branch = Branch(condition, None, vector)
                 score = _score(vectors, branch, train, state, front)
@@ -155,8 +152,7 @@ def _score(vectors: Vectors, branch: Branch, train: int, state: State, front: bo
     harmed = (lost & vectors.right).bit_count()
     unmended = (lost & vectors.wrong).bit_count()
     astray = (bad & vectors.wrong & ~state.good).bit_count()
-    harm = 1.0 if branch.then.held_out else HARM
-    return mended + harm * (restored - harmed) - LOST * unmended - ASTRAY * astray - 0.3 * _size(branch)
+    return mended + HARM * (restored - harmed) - LOST * unmended - ASTRAY * astray - 0.3 * _size(branch)
 
 
 def _sound(

@@ -1,5 +1,4 @@
 """Classifiers for fields of few values: from what else the model thought of in that place to the value that is wanted.
-Made of the training rows alone.
 
 A small model that writes one value too often still weighs the cases differently, most of all in words that the schema
 does not allow. Ridge regression on the log-probabilities of the tokens, standardised, with a target of +1 for the
@@ -35,20 +34,18 @@ FOLDS: Final = 5
 Weights = dict[str, dict[str, float]]
 
 
-def classifier(rows: Sequence[Row], train: int) -> tuple[list[Any], list[Any]] | None:
-    """An expression with its values on all rows: for training rows those of classifiers that were made without the
-    row's fold, since what a classifier says of its own examples is no evidence. None where too little is known."""
-    told = [n for n, row in enumerate(rows) if train >> n & 1 and row.scope.logprobs]
-    wrong = {rows[n].group for n in told if not rows[n].right}
-    if len(told) < FEWEST or len(wrong) < 2:
+def classifier(rows: Sequence[Row]) -> tuple[list[Any], list[Any]] | None:
+    """An expression, and for each row what a classifier says of it that was made without the row's fold. None where too
+    little is known."""
+    told = [row for row in rows if row.scope.logprobs]
+    if len(told) < FEWEST or len({row.group for row in told if not row.right}) < 2:
         return None
-    tokens = _tokens([rows[n].scope.logprobs for n in told])
-    fold = {n: _fold(rows[n].group) for n in told}
-    whole = _fitted([rows[n] for n in told], tokens)
-    parts = [_fitted([rows[n] for n in told if fold[n] != number], tokens) for number in range(FOLDS)]
-    made_by = [parts[fold[n]] if n in fold else whole for n in range(len(rows))]
-    values = [evaluate(_expression(made), row.scope) for made, row in zip(made_by, rows, strict=True)]
-    return _expression(whole), values
+    tokens = _tokens([row.scope.logprobs for row in told])
+    without = [
+        _expression(_fitted([row for row in told if _fold(row.group) != number], tokens)) for number in range(FOLDS)
+    ]
+    values = [evaluate(without[_fold(row.group)], row.scope) for row in rows]
+    return _expression(_fitted(told, tokens)), values
 
 
 def _expression(weights: Weights) -> list[Any]:

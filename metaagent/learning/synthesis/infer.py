@@ -9,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from metaagent.learning.synthesis.classify import classifier
 from metaagent.learning.synthesis.vectors import Vector, Vectors
 from metaagent.remedies.json_fields.evaluate import NOTHING, Expression
 from metaagent.remedies.json_fields.figures import exact
@@ -30,10 +29,6 @@ def infer(vectors: Vectors, train: int) -> list[Vector]:
     for expression in _labelled(vectors, train):
         vector = vectors.get(expression)
         found[id(vector)] = vector
-    classified = classifier(vectors.rows, train)
-    if classified is not None:
-        vector = vectors.apart(*classified)
-        found[id(vector)] = vector
     for expression in _tables(vectors, train):
         vector = vectors.get(expression)
         found[id(vector)] = vector
@@ -44,11 +39,8 @@ def infer(vectors: Vectors, train: int) -> list[Vector]:
 
 
 _LEARNED: Final = frozenset(
-    {
-        "classified", "table", "grams", "drop", "prefix", "suffix", "without-prefix", "without-suffix", "mask",
-        "concat", "after",
-    }
-)  # fmt: skip
+    {"table", "grams", "drop", "prefix", "suffix", "without-prefix", "without-suffix", "mask", "concat", "after"}
+)
 
 
 def has_learned(expression: Any) -> bool:

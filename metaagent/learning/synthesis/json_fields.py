@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from metaagent.learning.proposals import Bench, Case, Proposal
 from metaagent.learning.synthesis.choose import Branch, choose
+from metaagent.learning.synthesis.classify import classifier
 from metaagent.learning.synthesis.conditions import conditions
 from metaagent.learning.synthesis.grow import Reach, constants, grow
 from metaagent.learning.synthesis.infer import has_learned, infer
@@ -43,13 +44,26 @@ class Learned:
     outputs: list[Any] = field(default_factory=list)
     rows: list[Row] = field(default_factory=list)
 
+    def count(self, n: int, value: Any) -> None:
+        """What a program that was not made from the row gives it; NOTHING where it keeps its own."""
+        row = self.rows[n]
+        self.outputs[n] = row.own if value is NOTHING else value
+        right = same(self.outputs[n], row.expected)
+        self.mended += right and not row.right
+        self.harmed += row.right and not right
+
     @property
     def left(self) -> int:
         return self.wrong - self.mended + self.harmed
 
     @property
+    def worth(self) -> int:
+        """On cases left out; a right value that is broken counts as three mended."""
+        return self.mended - 3 * self.harmed
+
+    @property
     def accepted(self) -> bool:
-        return bool(self.branches) and self.mended >= 2 and self.mended > 3 * self.harmed
+        return bool(self.branches) and self.mended >= 2 and self.worth > 0
 
 
 def learn(found: Sequence[Example], seed: int = 0, seconds: float = 60.0, folds: int = FOLDS) -> list[Learned]:
@@ -70,13 +84,31 @@ def learn(found: Sequence[Example], seed: int = 0, seconds: float = 60.0, folds:
         before = tuple(name for name in fixed if name in others)
         reach = Reach(others, few, tuple(_money(table[path], others)), before)
         _show_fixed(table[path], fixed)
-        learned = _learn(path, table[path], reach, seed, folds)
+        learned = max(_candidates(path, table[path], reach, seed, folds), key=lambda one: one.worth)
         second = _second(learned, reach, seed, folds) if learned.accepted and learned.left >= 3 else None
         made += [learned] if second is None else [learned, second]
         learned = second or learned
         if learned.accepted and "[" not in path:
             fixed[path] = _by_example(learned, len(found))
     return made
+
+
+def _candidates(path: str, found: list[Row], reach: Reach, seed: int, folds: int) -> Iterator[Learned]:
+    """A decision list of expressions; and a classifier, where the replies came with log-probabilities."""
+    yield _learn(path, found, reach, seed, folds)
+    classified = classifier(found)
+    if classified is not None:
+        expression, values = classified
+        learned = _unlearned(path, found)
+        learned.branches = [{"when": None, "then": expression}]
+        for n, value in enumerate(values):
+            learned.count(n, value)
+        yield learned
+
+
+def _unlearned(path: str, found: list[Row]) -> Learned:
+    wrong = sum(not row.right for row in found)
+    return Learned(path, [], wrong, rows=found, outputs=[row.own for row in found])
 
 
 def _second(first: Learned, reach: Reach, seed: int, folds: int) -> Learned | None:
@@ -154,18 +186,13 @@ def _learn(path: str, found: list[Row], reach: Reach, seed: int, folds: int) -> 
         usable = [v for v in candidates.values() if _allowed(v.expression, inferred, v)]
         return choose(vectors, usable, tests, train)
 
-    learned = Learned(path, [], vectors.wrong.bit_count(), rows=found, outputs=[row.own for row in found])
+    learned = _unlearned(path, found)
     for number in range(folds):
         test = sum(1 << n for n, row in enumerate(found) if _fold(row.group, seed, folds) == number)
         branches = [branch.plain() for branch in program(everything & ~test)]
         for n, row in enumerate(found):
             if test >> n & 1:
-                value = decide(branches, row.scope)
-                value = row.own if value is NOTHING else value
-                learned.outputs[n] = value
-                right = same(value, row.expected)
-                learned.mended += right and not row.right
-                learned.harmed += row.right and not right
+                learned.count(n, decide(branches, row.scope))
     learned.branches = [branch.plain() for branch in program(everything)]
     return learned
 

@@ -23,11 +23,6 @@ class Vector:
     near: float
 
     @property
-    def held_out(self) -> bool:
-        """Whether its values on training rows are those of a program that was made without them: a classifier's."""
-        return bool(self.expression[0] == "classified")
-
-    @property
     def constant(self) -> bool:
         return self.expression[0] in ("const", "keywords", "table", "grams")
 
@@ -65,10 +60,6 @@ class Vectors:
         if name not in self.tried:
             self.add(expression)
         return self.tried[name]
-
-    def apart(self, expression: Expression, values: Sequence[Any]) -> Vector:
-        """A vector with values of its own, which no other expression is built on."""
-        return self._vector(expression, tuple(values))
 
     def grow(self, vector: Vector, name: str, *parameters: Any) -> Vector | None:
         """One more operator on top."""
