@@ -149,7 +149,7 @@ async def test_fields_of_few_values_come_with_log_probabilities(engine: Engine, 
     reply = await door.chat(dataclasses.replace(request(), schema=schema))
     await door.close()
     assert reply.logprobs == {"state": {'"due"': -1.0, '"open"': -1.75}}  # the blank before them was no certainty
-    assert (engine.bodies[0]["logprobs"], engine.bodies[0]["top_logprobs"]) == (True, 20)
+    assert (engine.bodies[0]["logprobs"], engine.bodies[0]["top_logprobs"]) == (True, 40)
     assert "logprobs" not in engine_request(dataclasses.replace(request(), schema=SCHEMA))
 
 
