@@ -80,7 +80,7 @@ def _weighed(values: Iterable[Any], at: int, tokens: Sequence[Token], starts: Se
     the values that it fits, in equal parts where it fits several."""
     chances = {json.dumps(value, ensure_ascii=False): 0.0 for value in values}
     first = max(number for number, start in enumerate(starts) if start <= at)
-    before = b"".join(token.raw for token in tokens[first:])[: at - starts[first]]
+    before = tokens[first].raw[: at - starts[first]]
     possible = {name: before + name.encode() for name in chances}
     others: dict[str, float] = {}
     path, least, done = 0.0, 0.0, 0

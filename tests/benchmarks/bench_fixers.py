@@ -18,12 +18,11 @@ import shutil
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from metaagent.learning.bundle import fixer_bundle
-from metaagent.learning.cases import collect
+from metaagent.learning.cases import collect, fixed
 from metaagent.learning.proposals import Bench, Case
 from metaagent.learning.proposers import proposers
 from metaagent.learning.replay import replayed
@@ -32,11 +31,8 @@ from metaagent.ledger import protocols
 from metaagent.ledger.database import Ledger
 from metaagent.orchestrator.candidates import subjects
 from metaagent.orchestrator.replay import replayer
-from metaagent.records import Protocol, Remedy
-from metaagent.remedies.delivery import artifact_of
-from metaagent.remedies.fixers import fix
+from metaagent.records import Outcome, Protocol, Remedy
 from metaagent.statistics import wilson
-from metaagent.tasks.brief import brief
 from metaagent.workspace import Workspace
 
 MINED = 0.3
@@ -77,34 +73,33 @@ def spread(workspace: Workspace, domain: str, splits: int) -> Iterator[str]:
 
 
 def _drawn(cases: Sequence[Case], seed: int) -> tuple[list[Case], list[Case]]:
-    groups = sorted({case.task.group or case.task.id for case in cases})
+    """Whole groups, drawn at random until ``MINED`` of the tasks are reached, and the rest; both in the order given, on
+    which the search's ties depend."""
+    members: dict[str, list[Case]] = {}
+    for case in cases:
+        members.setdefault(case.task.group or case.task.id, []).append(case)
+    groups = sorted(members)
     random.Random(seed).shuffle(groups)
-    mine, size = set[str](), Counter(case.task.group or case.task.id for case in cases)
-    for group in groups:
-        if sum(size[one] for one in mine) < MINED * len(cases):
-            mine.add(group)
-    chosen = [(case.task.group or case.task.id) in mine for case in cases]
-    return [c for c, one in zip(cases, chosen, strict=True) if one], [
-        c for c, one in zip(cases, chosen, strict=True) if not one
-    ]
+    mine: set[str] = set()
+    while len(mine) < MINED * len(cases):
+        mine |= {case.task.id for case in members[groups.pop(0)]}
+    return [case for case in cases if case.task.id in mine], [case for case in cases if case.task.id not in mine]
 
 
 def _tried(cases: Sequence[Case], fixers: Sequence[Remedy], bench: Bench) -> list[float]:
     """Share of tasks that fail before and after, of units that are wrong before and after, and of the right ones that
     are broken."""
-    change = replayed(cases, fixers, bench.judge, afresh=True)
-    n = len(cases)
-    before = sum(not case.passed for case in cases)
-    texts = [fix(fixers, artifact_of(c.reply, c.task.artifact.format), brief(c.task), c.logprobs) for c in cases]
-    pairs = [(c.task, made[-1].text if made else c.artifact) for c, made in zip(cases, texts, strict=True)]
+    protocol = Protocol(remedies=tuple(fixers))
+    judged = bench.judge([(c.task, fixed(c.task, c.reply, protocol, c.logprobs)) for c in cases])
     broken = right = 0
-    for case, now in zip(cases, bench.judge(pairs), strict=True):
+    for case, now in zip(cases, judged, strict=True):
         was = {event.location for event in case.events if not event.public}
-        found = {one.location for verdict in now.verdicts if not verdict.public for one in verdict.findings}
-        checked = sum(verdict.checked for verdict in now.verdicts if not verdict.public)
-        broken, right = broken + len(found - was), right + checked - len(was)
-    wrong = [1 - sum(one.score for one in cases) / n, 1 - sum(change.scores) / n]
-    return [before / n, (before - len(change.mended) + len(change.harmed)) / n, *wrong, broken / max(1, right)]
+        keys = [verdict for verdict in now.verdicts if not verdict.public]
+        broken += len({finding.location for verdict in keys for finding in verdict.findings} - was)
+        right += sum(verdict.checked for verdict in keys) - len(was)
+    failed = [sum(not case.passed for case in cases), sum(now.outcome is not Outcome.PASS for now in judged)]
+    wrong = [len(cases) - sum(case.score for case in cases), len(cases) - sum(now.score for now in judged)]
+    return [*(count / len(cases) for count in (*failed, *wrong)), broken / max(1, right)]
 
 
 def _told(shares: Sequence[float]) -> str:

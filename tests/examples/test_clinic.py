@@ -18,6 +18,7 @@ from metaagent.agents.prompts import render
 from metaagent.agents.roles import load_roles
 from metaagent.config import Config
 from metaagent.records import ArtifactForm, Brief
+from tests.examples.databases import in_memory
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "clinic"
 FIXTURE = EXAMPLE / "fixtures" / "clinic.db"
@@ -36,12 +37,7 @@ def rows() -> tuple[Row, ...]:
 
 def books(change: str = "") -> sqlite3.Connection:
     """A copy of the fixture in memory, changed."""
-    copy = sqlite3.connect(":memory:")
-    original = sqlite3.connect(f"file:{FIXTURE}?mode=ro", uri=True)
-    original.backup(copy)
-    original.close()
-    copy.executescript(change)
-    return copy
+    return in_memory(FIXTURE, change)
 
 
 def ran(connection: sqlite3.Connection, query: str) -> tuple[list[str], list[list[Any]]]:

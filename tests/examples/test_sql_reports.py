@@ -22,6 +22,7 @@ from metaagent.agents.prompts import render
 from metaagent.agents.roles import load_roles
 from metaagent.config import Config
 from metaagent.records import ArtifactForm, Brief
+from tests.examples.databases import in_memory
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "sql-reports"
 FIXTURE = EXAMPLE / "fixtures" / "shop.db"
@@ -56,12 +57,7 @@ def specification() -> dict[str, Any]:
 
 def shop(change: str = "") -> sqlite3.Connection:
     """A copy of the fixture in memory, changed."""
-    copy = sqlite3.connect(":memory:")
-    original = sqlite3.connect(f"file:{FIXTURE}?mode=ro", uri=True)
-    original.backup(copy)
-    original.close()
-    copy.executescript(change)
-    return copy
+    return in_memory(FIXTURE, change)
 
 
 @pytest.fixture(scope="module")
