@@ -1,7 +1,7 @@
 """What fixers learned from mine make of the stored replies of all other tasks. No model call.
 
     metaagent evaluate --tasks SET --protocol 0      # once: the replies
-    python -m tests.benchmarks.bench_fixers WORKSPACE DOMAIN [--splits N]
+    python -m tests.benchmarks.bench_fixers WORKSPACE DOMAIN [--splits N [--without-logprobs]]
 
 With ``--splits`` the same for N other splits of the tasks that have a reply: 30% of them, whole content groups drawn at
 random, to learn from, the others to try it on. One split is one draw of luck.
@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from metaagent.learning.bundle import fixer_bundle
@@ -57,10 +58,11 @@ def run(workspace: Workspace, domain: str) -> list[str]:
     return [*lines, f"broken: {len(change.harmed)}"]
 
 
-def spread(workspace: Workspace, domain: str, splits: int) -> Iterator[str]:
+def spread(workspace: Workspace, domain: str, splits: int, logprobs: bool) -> Iterator[str]:
     """A line for each of so many random splits, and one for their means."""
     with workspace.open_ledger() as ledger:
         every = [case for split in Split for case in _cases(workspace, ledger, domain, split)]
+        every = every if logprobs else [replace(case, logprobs={}) for case in every]
         bench = Bench(workspace.root, replayer(workspace, ledger, lambda text: print(text, file=sys.stderr)))
         rows = []
         for seed in range(splits):
@@ -133,11 +135,12 @@ def main() -> int:
     parser.add_argument("workspace", type=Path)
     parser.add_argument("domain")
     parser.add_argument("--splits", type=int, default=0)
+    parser.add_argument("--without-logprobs", action="store_true", help="with --splits: no classifiers")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         copy = Workspace(Path(shutil.copytree(options.workspace, Path(folder) / "copy")))
         if options.splits:
-            for line in spread(copy, options.domain, options.splits):
+            for line in spread(copy, options.domain, options.splits, not options.without_logprobs):
                 print(line, flush=True)
         else:
             print("\n".join(run(copy, options.domain)))
