@@ -42,11 +42,12 @@ def conditions(
 
 
 def _settled(rows: Sequence[Row], mended: Sequence[str]) -> list[Condition]:
-    """Whether fields that were mended before this one needed it: errors come together in a reply."""
-    sets = [[name] for name in mended] + ([list(mended)] if len(mended) > 1 else [])
-    guards = [["settled", *names] for names in sets]
+    """Whether fields that were mended before this one needed it: errors come together in a reply. Most of several
+    fields tell it better than one."""
+    guards = [["settled", name] for name in mended] if len(mended) < 3 else [["mostly-settled", *mended]]
+    guards += [["settled", *mended]] if len(mended) > 1 else []
     found = [Condition(guard, _mask(rows, guard), 0.5) for guard in guards]
-    return [*found, *(Condition(["not", c.guard], _all(rows) & ~c.mask, 0.5) for c in found)]
+    return [*found, *(Condition(["not", c.guard], _all(rows) & ~c.mask, c.size) for c in found)]
 
 
 def _all(rows: Sequence[Row]) -> int:
@@ -103,4 +104,10 @@ def _lexical(rows: Sequence[Row]) -> list[Condition]:
                 continue
             masks[key] |= 1 << n
             groups[key].add(row.group)
-    return [Condition(list(key), mask, 1.2, True) for key, mask in masks.items() if len(groups[key]) >= 2]
+    several = sorted((key for key in masks if len(groups[key]) >= 2), key=_plainest)
+    return [Condition(list(key), masks[key], 1.2, True) for key in several]
+
+
+def _plainest(key: tuple[str, ...]) -> tuple[object, ...]:
+    """Whole words before pairs and stems: of those that hold on the same rows the first is kept."""
+    return key[-1].endswith("*"), " " in key[-1], key

@@ -11,6 +11,10 @@ STEPS: Final[tuple[tuple[Any, ...], ...]] = (
         "one-space", "trim", "shorten", "clause", "name",
         "camel", "unpad", "boundary", "without-legal-form", "without-titles", "luhn",
     )),
+    *(("person", form) for form in (
+        "LAST, First", "Last, First", "First Last", "First LAST", "LAST First", "Last First", "F. Last", "Last, F.",
+        "F. LAST", "LAST, F.", "Last F", "Last", "LAST", "First",
+    )),
     ("slug", "-"), ("slug", "_"), ("initials", ""), ("initials", "."),
     *(("token", at) for at in (0, 1, 2, -1, -2)),
     *(("tokens", *ends) for ends in ((1, None), (0, -1), (2, None), (0, 2), (0, -2), (-2, None), (1, -1))),

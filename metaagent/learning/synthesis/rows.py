@@ -60,9 +60,10 @@ def same(first: Any, second: Any) -> bool:
 
 
 def examples(cases: Sequence[Case]) -> list[Example]:
-    """The cases whose reply is an object or a list and whose wanted values are known."""
+    """The cases whose reply is an object or a list and whose wanted values are known, by the ids of their tasks: what
+    is learned from them does not depend on the order in which they came."""
     made: list[Example] = []
-    for number, case in enumerate(cases):
+    for number, case in sorted(enumerate(cases), key=lambda one: (one[1].task.id, one[1].reply)):
         if case.outcome is Outcome.INCONCLUSIVE:
             continue
         document = _document(case)

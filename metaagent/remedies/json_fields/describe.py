@@ -88,6 +88,8 @@ def say_guard(guard: Sequence[Any]) -> str:
         return f"the text has {_value(guard[1])}"
     if name == "settled":
         return f"{', '.join(guard[1:])} needed no mending"
+    if name == "mostly-settled":
+        return f"most of {', '.join(guard[1:])} needed no mending"
     if name == "title-word":
         return f"the title has {_value(guard[1])}"
     if name == "own-word":

@@ -3,7 +3,7 @@
 ``["word", w]`` the text has the keyword; ``["own-word", w]`` the value has it, ``["title-word", w]`` the task's
 title; ``["shape", source, s]`` the look of a value (``Aa 9``); ``["equals", source, v]``; ``["trait", name]`` a
 stated property of the value; ``["beside", side, w]`` the word next to the value in the text; ``["settled", name...]``
-these fields needed no mending; ``["and", g...]``, ``["not", g]``. A source is ``own``, ``field:NAME`` or
+these fields needed no mending, ``["mostly-settled", name...]`` more than half of them; ``["and", g...]``, ``["not", g]``. A source is ``own``, ``field:NAME`` or
 ``fixed:NAME``.
 """
 
@@ -16,8 +16,8 @@ from typing import Any, Final
 
 from metaagent.remedies.json_fields import stock
 from metaagent.remedies.json_fields.evaluate import NOTHING, Scope, mentions
+from metaagent.remedies.json_fields.names import bare, clause, legal_form, parts_of
 from metaagent.remedies.json_fields.spans import beside, locate
-from metaagent.remedies.json_fields.strings import bare, clause, legal_form
 from metaagent.remedies.json_fields.words import fold, word_set
 
 Guard = Sequence[Any]
@@ -42,7 +42,9 @@ def _holds(guard: Guard, scope: Scope, depth: int) -> bool:
     if name == "word":
         return bool(guard[1] in word_set(scope.text))
     if name == "settled":
-        return settled(guard[1:], scope)
+        return all(_settled(field, scope) for field in guard[1:])
+    if name == "mostly-settled":
+        return 2 * sum(_settled(field, scope) for field in guard[1:]) > len(guard) - 1
     if name == "title-word":
         return bool(guard[1] in word_set(scope.title))
     if name == "own-word":
@@ -57,9 +59,9 @@ def _holds(guard: Guard, scope: Scope, depth: int) -> bool:
     return name == "equals" and value is not NOTHING and type(value) is type(guard[2]) and bool(value == guard[2])
 
 
-def settled(names: Sequence[str], scope: Scope) -> bool:
-    """Whether the mending left all these fields as the reply had them: it keeps the conventions already."""
-    return all(scope.fields.get(name, NOTHING) == scope.fixed.get(name, NOTHING) for name in names)
+def _settled(name: str, scope: Scope) -> bool:
+    """Whether the mending left the field as the reply had it: it keeps the conventions already."""
+    return bool(scope.fields.get(name, NOTHING) == scope.fixed.get(name, NOTHING))
 
 
 def source(name: str, scope: Scope) -> Any:
@@ -165,6 +167,7 @@ TRAITS: Final[dict[str, Callable[[Any, Scope], bool]]] = {
     "starts with a title": _starts_with_title,
     "has a title before it": _before_is_title,
     "starts with a given name": _text(lambda own: fold(bare(own)).split(" ")[0] in stock.listed("given")),
+    "reads like a person's name": _text(lambda own: parts_of(own) is not None),
     "names a public body": _text(lambda own: bool(set(fold(own).split()) & stock.listed("public"))),
     "names a country": _text(lambda own: bool(mentions("country", own))),
     "names a city": _text(lambda own: bool(mentions("city", own))),

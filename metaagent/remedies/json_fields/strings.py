@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from metaagent.remedies.json_fields.names import bare, clause, person, without_legal, without_titles
 from metaagent.remedies.json_fields.stock import listed
 from metaagent.remedies.json_fields.words import fold, unmarked
 
@@ -100,49 +101,6 @@ def _boundary(text: str) -> str | None:
     return made if made != text else None
 
 
-def legal_form(text: str) -> str:
-    """The legal form at the end of a firm's name as it is written, empty where there is none."""
-    words = text.strip().rstrip(",;").split(" ")
-    for count in (4, 3, 2, 1):
-        if count < len(words) and _is_legal(words[-count:]):
-            return " ".join(words[-count:])
-    return ""
-
-
-def _is_legal(words: Sequence[str]) -> bool:
-    parts = [re.sub(r"[^\w/]", "", unmarked(word).lower()) for word in words]
-    if "".join(parts).replace("/", "") in listed("legal_forms"):
-        return True
-    links = {"&", "and", "de", "e", ""}
-    return all(part in listed("legal_forms") or (word in links) for part, word in zip(parts, words, strict=True))
-
-
-def _without_legal(text: str) -> str | None:
-    found = legal_form(text)
-    return text.strip().rstrip(",;")[: -len(found)].rstrip(" ,;&") or None if found else None
-
-
-def _without_titles(text: str) -> str | None:
-    words = text.split()
-    count = 0
-    while count < len(words) - 1 and re.sub(r"\W", "", unmarked(words[count]).lower()) in listed("titles"):
-        count += 1
-    return " ".join(words[count:]) if count else None
-
-
-def clause(text: str) -> str:
-    """The first part of a text: up to a bracket, a comma, a dash between blanks, a semicolon, a line's end."""
-    found = re.split(r"\s*[,;(\[|\n]|\s[-–—/]\s|:\s", text.strip(), maxsplit=1)[0]
-    return found.strip() or text
-
-
-def bare(text: str) -> str:
-    """The name in a text: its first part, without titles before it and without a legal form after it."""
-    name = clause(text)
-    name = _without_titles(name) or name
-    return _without_legal(name) or name
-
-
 def _drop(text: str, where: str, words: Sequence[str]) -> str | None:
     """Without the listed words at the start, at the end or anywhere."""
     tokens, listed = text.split(), set(words)
@@ -198,10 +156,11 @@ STRING: Final[dict[str, Callable[..., Any]]] = {
     "suffix": lambda text, suffix: text + suffix,
     "without-prefix": _without_prefix,
     "without-suffix": _without_suffix,
-    "without-legal-form": _without_legal,
-    "without-titles": _without_titles,
+    "without-legal-form": without_legal,
+    "without-titles": without_titles,
     "clause": clause,
     "name": bare,
+    "person": person,
     "drop": _drop,
     "replace": lambda text, old, new: text.replace(old, new) if old and old in text else None,
     "luhn": _luhn,

@@ -1,0 +1,152 @@
+"""Names of firms and persons: what of a text is the name, and a person's name in its parts. Pure.
+
+Which words are given names, titles, legal forms or particles is stock (``words.json``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from metaagent.remedies.json_fields import stock
+from metaagent.remedies.json_fields.stock import listed
+from metaagent.remedies.json_fields.words import fold, unmarked
+
+OF_SURNAMES: Final = frozenset(
+    "abu af al av ben bin bint da das de del della den der di do dos du e el ibn la las le los ten ter van von y zu "
+    "zum zur".split()
+)
+"""Particles that belong to a surname; others (at, from, of) end a name."""
+_MOST: Final = 6
+_NAME: Final = re.compile(r"[^\W\d_][^\W\d_'’.-]*(?:['’-][^\W\d_'’.-]+)*\.?")
+
+
+def clause(text: str) -> str:
+    """The first part of a text: up to a bracket, a comma, a dash between blanks, a semicolon, a line's end."""
+    found = re.split(r"\s*[,;(\[|\n]|\s[-–—/]\s|:\s", text.strip(), maxsplit=1)[0]
+    return found.strip() or text
+
+
+def legal_form(text: str) -> str:
+    """The legal form at the end of a firm's name as it is written, empty where there is none."""
+    words = text.strip().rstrip(",;").split(" ")
+    for count in (4, 3, 2, 1):
+        if count < len(words) and _is_legal(words[-count:]):
+            return " ".join(words[-count:])
+    return ""
+
+
+def _is_legal(words: Sequence[str]) -> bool:
+    parts = [re.sub(r"[^\w/]", "", unmarked(word).lower()) for word in words]
+    if "".join(parts).replace("/", "") in listed("legal_forms"):
+        return True
+    links = {"&", "and", "de", "e", ""}
+    return all(part in listed("legal_forms") or (word in links) for part, word in zip(parts, words, strict=True))
+
+
+def without_legal(text: str) -> str | None:
+    found = legal_form(text)
+    return text.strip().rstrip(",;")[: -len(found)].rstrip(" ,;&") or None if found else None
+
+
+def without_titles(text: str) -> str | None:
+    words = text.split()
+    count = 0
+    while count < len(words) - 1 and _is_title(words[count], words[count + 1]):
+        count += 1
+    return " ".join(words[count:]) if count else None
+
+
+def _is_title(word: str, following: str) -> bool:
+    """De is one before heer, and not in De Wit; Bay is none in Bay of Fundy."""
+    titles, known = listed("titles"), _letters(word)
+    return known in titles and (known not in OF_SURNAMES or _letters(following) in titles) and not _ends(following)
+
+
+def _letters(word: str) -> str:
+    return re.sub(r"\W", "", unmarked(word).lower())
+
+
+def bare(text: str) -> str:
+    """The name in a text: its first part, without titles before it and without a legal form after it."""
+    name = clause(text)
+    name = without_titles(name) or name
+    return without_legal(name) or name
+
+
+def person(text: str, form: str) -> str | None:
+    """A person's name in another form, like ``LAST, First`` or ``F. Last``; None where the text does not read like a
+    person's name. Words in capitals or in lower case only get a capital letter."""
+    parts = parts_of(text)
+    if parts is None:
+        return None
+    given, surname = (" ".join(map(_capitalised, words)) for words in parts)
+    return re.sub(r"LAST|Last|First|F(?![a-z])", lambda part: _WRITTEN[part[0]](given, surname), form)
+
+
+_WRITTEN: Final[dict[str, Callable[[str, str], str]]] = {
+    "LAST": lambda _, surname: surname.upper(),
+    "Last": lambda _, surname: surname,
+    "First": lambda given, _: given,
+    "F": lambda given, _: given[0],
+}
+
+
+def parts_of(text: Any) -> tuple[list[str], list[str]] | None:
+    """Given names and surname of a person; None where the text is no person's name: it starts with no given name, or
+    ends in a legal form. The surname starts at a particle (van, El), or after the last given name."""
+    if not isinstance(text, str) or len(text) > 120 or legal_form(clause(text)):
+        return None
+    return _in_order(bare(text).split()) or _turned(text)
+
+
+def _in_order(words: Sequence[str]) -> tuple[list[str], list[str]] | None:
+    """Anna Maria van der Berg."""
+    words = _name_words(words)
+    if not 2 <= len(words) <= _MOST or not _is_given(words[0]):
+        return None
+    at = next(n for n in range(1, len(words)) if n == len(words) - 1 or words[n] in OF_SURNAMES or not _is_given(words[n]))
+    return list(words[:at]), list(words[at:])
+
+
+def _name_words(words: Sequence[str]) -> list[str]:
+    """The words up to the first that is in no name: a number, or a particle that no surname has."""
+    kept: list[str] = []
+    for word in words:
+        if not _NAME.fullmatch(word) or (kept and _ends(word)):
+            break
+        kept.append(word)
+    while len(kept) > 1 and fold(kept[-1]) in OF_SURNAMES:
+        kept.pop()
+    return kept
+
+
+def _ends(word: str) -> bool:
+    word = fold(word)
+    return word in ("from", "in") or (word in listed("particles") and word not in OF_SURNAMES)
+
+
+def _is_given(word: str) -> bool:
+    """Anna, Jean-Paul, or an initial"""
+    folded = fold(word).split()
+    return len(word.rstrip(".")) == 1 or folded[0] in listed("given")
+
+
+def _turned(text: str) -> tuple[list[str], list[str]] | None:
+    """BERG, Anna Maria. A surname in capitals and no others tells it even where the given name is not known."""
+    surname, mark, given = (without_titles(text) or text).partition(",")
+    words, first = surname.split(), _name_words(given.split())
+    if not mark or not first or not 1 <= len(words) < _MOST or not all(map(_NAME.fullmatch, words)):
+        return None
+    country = stock.table("country").get(given, "alpha2")
+    told = surname.isupper() and len(surname) > 1 and not any(map(str.isupper, first)) and country is None
+    return (first, words) if told or all(map(_is_given, first)) else None
+
+
+def _capitalised(word: str) -> str:
+    if not (word.islower() or word.isupper()):
+        return word
+    if word.lower() in OF_SURNAMES:
+        return word.lower()
+    return re.sub(r"[^\W\d_]+", lambda part: part[0][0].upper() + part[0][1:].lower(), word)
