@@ -210,6 +210,49 @@ def test_the_fixer_takes_any_reply(reply: str) -> None:
     assert made is None or json.loads(made) is not None
 
 
+@pytest.mark.parametrize(
+    ("name", "turned", "short"),
+    [
+        ("hannah steiner", "STEINER, Hannah", "H. Steiner"),
+        ("Joost van der Meer", "VAN DER MEER, Joost", "J. van der Meer"),
+        ("VAN DER MEER, JOOST", "VAN DER MEER, Joost", "J. van der Meer"),
+        ("De heer Jan de Vries", "DE VRIES, Jan", "J. de Vries"),
+        ("Dr. Anna Maria Gomez Reyes", "GOMEZ REYES, Anna Maria", "A. Gomez Reyes"),
+        ("Conor O'BRIEN", "O'BRIEN, Conor", "C. O'Brien"),
+        ("JEAN-PAUL SARTRE (Paris)", "SARTRE, Jean-Paul", "J. Sartre"),
+        ("niamh gallogly from cork, ireland", "GALLOGLY, Niamh", "N. Gallogly"),
+        ("J. Smith", "SMITH, J.", "J. Smith"),
+        ("MOYO, Xhtendai", "MOYO, Xhtendai", "X. Moyo"),
+        ("Holly Wood Ltd", None, None),
+        ("Anna Wood Tools (Pty) Ltd", None, None),
+        ("Ministry of Health", None, None),
+        ("BERLIN, Germany", None, None),
+        ("Accra, Ghana", None, None),
+        ("Anna", None, None),
+        ("", None, None),
+    ],
+)
+def test_a_persons_name_in_its_parts(name: str, turned: str | None, short: str | None) -> None:
+    for form, wanted in (("LAST, First", turned), ("F. Last", short)):
+        assert value(name, ["person", form, OWN]) == (NOTHING if wanted is None else wanted)
+    assert holds(["trait", "reads like a person's name"], Scope(name, {}, "")) is (turned is not None)
+
+
+@given(st.text(max_size=60))
+def test_a_name_in_its_standard_form_stays_as_it_is(text: str) -> None:
+    made = value(text, ["person", "LAST, First", OWN])
+    again = value(made, ["person", "LAST, First", OWN])
+    assert made is NOTHING or again == made
+
+
+def test_most_of_several_fields_are_settled() -> None:
+    guard = ["mostly-settled", "a", "b", "c"]
+    fields = {"a": 1, "b": 2, "c": 3}
+    assert holds(guard, Scope(None, fields, "", {**fields, "c": 4}))
+    assert not holds(guard, Scope(None, fields, "", {**fields, "b": 4, "c": 4}))
+    assert not holds(["mostly-settled", "a", "b"], Scope(None, fields, "", {**fields, "b": 4}))
+
+
 def test_a_field_is_settled_where_nothing_was_mended() -> None:
     guard = ["not", ["settled", "land"]]
     program = {

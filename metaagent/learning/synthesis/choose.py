@@ -19,8 +19,8 @@ HARM: Final = 3.0
 LOST: Final = 1.5
 ASTRAY: Final = 0.25
 PRICE: Final = 0.6
-"""Of a unit of size, in mended errors. Measured on random splits of two sets: half of it chose programs that hung on two
-or three rows, a half more left out what was true."""
+"""Of a unit of size, in mended errors. On random splits of two sets half of it chose programs that hung on two or three
+rows, and half as much again left out what was true."""
 WIDTH: Final = 70
 MAX_BRANCHES: Final = 14
 

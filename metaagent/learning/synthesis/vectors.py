@@ -107,8 +107,9 @@ def _key(value: Any) -> Any:
 
 
 _SIZES: Final = {
-    "own": 0.2, "field": 1.0, "fixed": 0.8, "text": 1.2, "const": 0.6, "extended": 2.0, "tokens": 2.2, "token": 1.8, "pick": 2.2, "head": 1.6, "tail": 1.6, "part": 1.6, "after": 1.6, "camel": 1.5,
-    "groups": 1.7, "boundary": 1.5, "luhn": 2.0, "unpad": 1.3, "sentence": 1.2, "minor": 0.7, "major": 0.8,
+    "own": 0.2, "field": 1.0, "fixed": 0.8, "text": 1.2, "const": 0.6, "extended": 2.0, "camel": 1.5, "groups": 1.7,
+    "boundary": 1.5, "luhn": 2.0, "unpad": 1.3, "sentence": 1.2, "minor": 0.7, "major": 0.8,
+    "tokens": 2.2, "token": 1.8, "pick": 2.2, "head": 1.6, "tail": 1.6, "part": 1.6, "after": 1.6,
 }  # fmt: skip
 
 

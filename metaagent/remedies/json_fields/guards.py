@@ -3,8 +3,8 @@
 ``["word", w]`` the text has the keyword; ``["own-word", w]`` the value has it, ``["title-word", w]`` the task's
 title; ``["shape", source, s]`` the look of a value (``Aa 9``); ``["equals", source, v]``; ``["trait", name]`` a
 stated property of the value; ``["beside", side, w]`` the word next to the value in the text; ``["settled", name...]``
-these fields needed no mending, ``["mostly-settled", name...]`` more than half of them; ``["and", g...]``, ``["not", g]``. A source is ``own``, ``field:NAME`` or
-``fixed:NAME``.
+these fields needed no mending, ``["mostly-settled", name...]`` more than half of them; ``["and", g...]``, ``["not",
+g]``. A source is ``own``, ``field:NAME`` or ``fixed:NAME``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from metaagent.remedies.json_fields import stock
 from metaagent.remedies.json_fields.evaluate import NOTHING, Scope, mentions
-from metaagent.remedies.json_fields.names import bare, clause, legal_form, parts_of
+from metaagent.remedies.json_fields.names import bare, is_firm, is_public, legal_form, parts_of
 from metaagent.remedies.json_fields.spans import beside, locate
 from metaagent.remedies.json_fields.words import fold, word_set
 
@@ -162,13 +162,13 @@ TRAITS: Final[dict[str, Callable[[Any, Scope], bool]]] = {
     "is a multiple of 100": _number(lambda own: own % 100 == 0),
     "stands in the text": lambda own, scope: own not in (None, "", []) and str(own) in scope.text,
     "stands in the text as a plain number": lambda own, s: not isinstance(own, bool) and _quoted_number(own, s),
-    "ends in a legal form": _text(lambda own: bool(legal_form(clause(own)))),
+    "ends in a legal form": _text(is_firm),
     "has a legal form after it": _after_is_legal,
     "starts with a title": _starts_with_title,
     "has a title before it": _before_is_title,
     "starts with a given name": _text(lambda own: fold(bare(own)).split(" ")[0] in stock.listed("given")),
     "reads like a person's name": _text(lambda own: parts_of(own) is not None),
-    "names a public body": _text(lambda own: bool(set(fold(own).split()) & stock.listed("public"))),
+    "names a public body": _text(is_public),
     "names a country": _text(lambda own: bool(mentions("country", own))),
     "names a city": _text(lambda own: bool(mentions("city", own))),
 }

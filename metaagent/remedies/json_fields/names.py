@@ -13,11 +13,6 @@ from metaagent.remedies.json_fields import stock
 from metaagent.remedies.json_fields.stock import listed
 from metaagent.remedies.json_fields.words import fold, unmarked
 
-OF_SURNAMES: Final = frozenset(
-    "abu af al av ben bin bint da das de del della den der di do dos du e el ibn la las le los ten ter van von y zu "
-    "zum zur".split()
-)
-"""Particles that belong to a surname; others (at, from, of) end a name."""
 _MOST: Final = 6
 _NAME: Final = re.compile(r"[^\W\d_][^\W\d_'’.-]*(?:['’-][^\W\d_'’.-]+)*\.?")
 
@@ -61,7 +56,7 @@ def without_titles(text: str) -> str | None:
 def _is_title(word: str, following: str) -> bool:
     """De is one before heer, and not in De Wit; Bay is none in Bay of Fundy."""
     titles, known = listed("titles"), _letters(word)
-    return known in titles and (known not in OF_SURNAMES or _letters(following) in titles) and not _ends(following)
+    return known in titles and (not _joins(word) or _letters(following) in titles) and not _ends(following)
 
 
 def _letters(word: str) -> str:
@@ -94,11 +89,21 @@ _WRITTEN: Final[dict[str, Callable[[str, str], str]]] = {
 
 
 def parts_of(text: Any) -> tuple[list[str], list[str]] | None:
-    """Given names and surname of a person; None where the text is no person's name: it starts with no given name, or
-    ends in a legal form. The surname starts at a particle (van, El), or after the last given name."""
-    if not isinstance(text, str) or len(text) > 120 or legal_form(clause(text)):
+    """Given names and surname of a person; None where the text is no person's name: it starts with no given name, or it
+    names a firm or a public body. The surname starts at a particle (van, El), or after the last given name."""
+    if not isinstance(text, str) or len(text) > 120 or is_firm(text) or is_public(text):
         return None
     return _in_order(bare(text).split()) or _turned(text)
+
+
+def is_firm(text: str) -> bool:
+    """Whether a legal form ends the text, or its first part."""
+    return bool(legal_form(clause(text)) or legal_form(text))
+
+
+def is_public(text: str) -> bool:
+    """Whether a word is in it that public bodies are named by."""
+    return not set(fold(text).split()).isdisjoint(listed("public"))
 
 
 def _in_order(words: Sequence[str]) -> tuple[list[str], list[str]] | None:
@@ -106,8 +111,9 @@ def _in_order(words: Sequence[str]) -> tuple[list[str], list[str]] | None:
     words = _name_words(words)
     if not 2 <= len(words) <= _MOST or not _is_given(words[0]):
         return None
-    at = next(n for n in range(1, len(words)) if n == len(words) - 1 or words[n] in OF_SURNAMES or not _is_given(words[n]))
-    return list(words[:at]), list(words[at:])
+    last = len(words) - 1
+    at = next(n for n in range(1, last + 1) if n == last or _joins(words[n]) or not _is_given(words[n]))
+    return words[:at], words[at:]
 
 
 def _name_words(words: Sequence[str]) -> list[str]:
@@ -117,14 +123,20 @@ def _name_words(words: Sequence[str]) -> list[str]:
         if not _NAME.fullmatch(word) or (kept and _ends(word)):
             break
         kept.append(word)
-    while len(kept) > 1 and fold(kept[-1]) in OF_SURNAMES:
+    while len(kept) > 1 and _joins(kept[-1]):
         kept.pop()
     return kept
 
 
 def _ends(word: str) -> bool:
+    """Whether the word is in no name: at, from, of."""
     word = fold(word)
-    return word in ("from", "in") or (word in listed("particles") and word not in OF_SURNAMES)
+    return word in ("from", "in") or (word in listed("particles") and not _joins(word))
+
+
+def _joins(word: str) -> bool:
+    """Whether the word is a particle that surnames have: van, El."""
+    return fold(word) in listed("of_surnames")
 
 
 def _is_given(word: str) -> bool:
@@ -147,6 +159,6 @@ def _turned(text: str) -> tuple[list[str], list[str]] | None:
 def _capitalised(word: str) -> str:
     if not (word.islower() or word.isupper()):
         return word
-    if word.lower() in OF_SURNAMES:
+    if _joins(word):
         return word.lower()
     return re.sub(r"[^\W\d_]+", lambda part: part[0][0].upper() + part[0][1:].lower(), word)
