@@ -150,29 +150,38 @@ def _best(
     for bound, vector in ranked:
         if best is not None and bound <= best[0]:
             break
-        for condition in (None, *conditions):
-            for front in (True, False):
-                branch = Branch(condition, None, vector)
-                score = _score(vectors, branch, train, state, front)
-                if (
-                    score > 0.2
-                    and (best is None or score > best[0])
-                    and _sound(vectors, branch, train, state, front, conditions)
-                ):
-                    best = (score, front, branch)
-                elif condition is not None and not condition.lexical and score > -6:
-                    near.append((score, front, branch))
+        for front, branch in _gaining(Branch(None, None, vector), (None, *conditions), train, state):
+            score = _score(vectors, branch, train, state, front)
+            if _better(score, best) and _sound(vectors, branch, train, state, front, conditions):
+                best = (score, front, branch)
+            elif branch.when is not None and not branch.when.lexical and score > -6:
+                near.append((score, front, branch))
     for _, front, branch in sorted(near, key=lambda item: -item[0])[:24]:
-        for condition in conditions:
-            both = Branch(branch.when, condition, branch.then)
-            score = _score(vectors, both, train, state, front)
-            if (
-                score > 0.2
-                and (best is None or score > best[0])
-                and _sound(vectors, both, train, state, front, conditions)
-            ):
-                best = (score, front, both)
+        for place, both in _gaining(branch, conditions, train, state):
+            if place is front:
+                score = _score(vectors, both, train, state, front)
+                if _better(score, best) and _sound(vectors, both, train, state, front, conditions):
+                    best = (score, front, both)
     return best
+
+
+def _better(score: float, best: tuple[float, bool, Branch] | None) -> bool:
+    return score > 0.2 and (best is None or score > best[0])
+
+
+def _gaining(
+    branch: Branch, conditions: Sequence[Condition | None], train: int, state: State
+) -> Iterator[tuple[bool, Branch]]:
+    """The branch under each condition, before (True) and after all others, where something new comes out right."""
+    reached, new = branch.mask & train, branch.then.hits & ~state.good
+    for condition in conditions:
+        taken = reached if condition is None else reached & condition.mask
+        if not taken & new:
+            continue
+        made = branch if condition is None else Branch(branch.when or condition, branch.when and condition, branch.then)
+        yield True, made
+        if taken & new & ~state.covered:
+            yield False, made
 
 
 def _bound(vector: Vector, open_: int) -> float:

@@ -62,6 +62,11 @@ class Learned:
         return self.mended - 3 * self.harmed
 
     @property
+    def judged(self) -> bool:
+        """Whether it says what the model meant, and not how that is written: no sign of conventions that are kept."""
+        return any(branch["then"][0] == "classified" for branch in self.branches)
+
+    @property
     def accepted(self) -> bool:
         return bool(self.branches) and self.mended >= 2 and self.worth > 0
 
@@ -75,18 +80,20 @@ def learn(found: Sequence[Example], seed: int = 0, seconds: float = 60.0, folds:
     open_ = [path for path in order if sum(not row.right for row in table[path]) >= 2]
     made: list[Learned] = []
     fixed: dict[str, list[Any]] = {}
+    judged: set[str] = set()
     until = time.thread_time() + seconds
     for path in open_:
         if time.thread_time() > until:
             break
         others = _fields(table[path], path)
         few = tuple(name for name in others if name in enumerations)
-        before = tuple(name for name in fixed if name in others)
+        before = tuple(name for name in fixed if name in others and name not in judged)
         reach = Reach(others, few, tuple(_money(table[path], others)), before)
         _show_fixed(table[path], fixed)
         learned = max(_candidates(path, table[path], reach, seed, folds), key=lambda one: one.worth)
         second = _second(learned, reach, seed, folds) if learned.accepted and learned.left >= 3 else None
         made += [learned] if second is None else [learned, second]
+        judged |= {path} if learned.judged else set()
         learned = second or learned
         if learned.accepted and "[" not in path:
             fixed[path] = _by_example(learned, len(found))
