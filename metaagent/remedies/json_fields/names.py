@@ -140,7 +140,7 @@ def _joins(word: str) -> bool:
 
 
 def _is_given(word: str) -> bool:
-    """Anna, Jean-Paul, or an initial"""
+    """Whether the word is a given name (Anna, Jean-Paul) or an initial."""
     folded = fold(word).split()
     return len(word.rstrip(".")) == 1 or folded[0] in listed("given")
 
