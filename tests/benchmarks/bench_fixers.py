@@ -75,8 +75,7 @@ def spread(workspace: Workspace, domain: str, splits: int, logprobs: bool) -> It
 
 
 def _drawn(cases: Sequence[Case], seed: int) -> tuple[list[Case], list[Case]]:
-    """Whole groups, drawn at random until ``MINED`` of the tasks are reached, and the rest; both in the order given, on
-    which the search's ties depend."""
+    """Whole groups, drawn at random until ``MINED`` of the tasks are reached, and the rest; both in the order given."""
     members: dict[str, list[Case]] = {}
     for case in cases:
         members.setdefault(case.task.group or case.task.id, []).append(case)

@@ -39,6 +39,10 @@ class Branch:
                 mask &= condition.mask
         return mask
 
+    def under(self, condition: Condition) -> Branch:
+        """The same where one condition more holds; it has at most two."""
+        return Branch(condition, None, self.then) if self.when is None else Branch(self.when, condition, self.then)
+
     def plain(self) -> dict[str, Any]:
         guards = [condition.guard for condition in (self.when, self.also) if condition is not None]
         when = None if not guards else guards[0] if len(guards) == 1 else ["and", *guards]
@@ -178,7 +182,7 @@ def _gaining(
         taken = reached if condition is None else reached & condition.mask
         if not taken & new:
             continue
-        made = branch if condition is None else Branch(branch.when or condition, branch.when and condition, branch.then)
+        made = branch if condition is None else branch.under(condition)
         yield True, made
         if taken & new & ~state.covered:
             yield False, made

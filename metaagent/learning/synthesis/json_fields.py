@@ -83,20 +83,19 @@ def learn(found: Sequence[Example], seed: int = 0, seconds: float = SECONDS, fol
     open_ = [path for path in order if sum(not row.right for row in table[path]) >= 2]
     made: list[Learned] = []
     fixed: dict[str, list[Any]] = {}
-    judged: set[str] = set()
     until = time.thread_time() + seconds
     for path in open_:
         if time.thread_time() > until:
             break
         others = _fields(table[path], path)
         few = tuple(name for name in others if name in enumerations)
+        judged = {one.path for one in made if one.judged}
         before = tuple(name for name in fixed if name in others and name not in judged)
         reach = Reach(others, few, tuple(_money(table[path], others)), before)
         _show_fixed(table[path], fixed)
         learned = max(_candidates(path, table[path], reach, seed, folds), key=lambda one: one.worth)
         second = _second(learned, reach, seed, folds) if learned.accepted and learned.left >= 3 else None
         made += [learned] if second is None else [learned, second]
-        judged |= {path} if learned.judged else set()
         learned = second or learned
         if learned.accepted and "[" not in path:
             fixed[path] = _by_example(learned, len(found))

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
 from metaagent.remedies.json_fields import stock
 from metaagent.remedies.json_fields.stock import listed
-from metaagent.remedies.json_fields.words import fold, unmarked
+from metaagent.remedies.json_fields.words import fold, titled, unmarked
 
 _MOST: Final = 6
 _NAME: Final = re.compile(r"[^\W\d_][^\W\d_'’.-]*(?:['’-][^\W\d_'’.-]+)*\.?")
@@ -88,10 +88,10 @@ _WRITTEN: Final[dict[str, Callable[[str, str], str]]] = {
 }
 
 
-def parts_of(text: Any) -> tuple[list[str], list[str]] | None:
+def parts_of(text: str) -> tuple[list[str], list[str]] | None:
     """Given names and surname of a person; None where the text is no person's name: it starts with no given name, or it
     names a firm or a public body. The surname starts at a particle (van, El), or after the last given name."""
-    if not isinstance(text, str) or len(text) > 120 or is_firm(text) or is_public(text):
+    if len(text) > 120 or is_firm(text) or is_public(text):
         return None
     return _in_order(bare(text).split()) or _turned(text)
 
@@ -131,7 +131,7 @@ def _name_words(words: Sequence[str]) -> list[str]:
 def _ends(word: str) -> bool:
     """Whether the word is in no name: at, from, of."""
     word = fold(word)
-    return word in ("from", "in") or (word in listed("particles") and not _joins(word))
+    return word == "from" or (word in listed("particles") and not _joins(word))
 
 
 def _joins(word: str) -> bool:
@@ -161,4 +161,4 @@ def _capitalised(word: str) -> str:
         return word
     if _joins(word):
         return word.lower()
-    return re.sub(r"[^\W\d_]+", lambda part: part[0][0].upper() + part[0][1:].lower(), word)
+    return titled(word)

@@ -8,18 +8,14 @@ from typing import Any, Final
 
 from metaagent.remedies.json_fields.names import bare, clause, person, without_legal, without_titles
 from metaagent.remedies.json_fields.stock import listed
-from metaagent.remedies.json_fields.words import fold, unmarked
+from metaagent.remedies.json_fields.words import fold, titled, unmarked
 
 _EDGES: Final = " \t\n.,;:!?\"'“”„«»()[]{}<>*_#-–—/|"
 
 
-def _title(text: str) -> str:
-    return re.sub(r"[^\W\d_]+", lambda m: m[0][0].upper() + m[0][1:].lower(), text)
-
-
 def _headline(text: str) -> str:
     """Title case; particles (of, de, von) in lower case unless they come first."""
-    words = _title(text).split(" ")
+    words = titled(text).split(" ")
     return " ".join(w.lower() if n and w.lower() in listed("particles") else w for n, w in enumerate(words))
 
 
@@ -33,7 +29,7 @@ def _slug(text: str, mark: str) -> str | None:
 
 def _camel(text: str) -> str | None:
     words = re.findall(r"[A-Za-z0-9]+", unmarked(text))
-    return (words[0].lower() + "".join(_title(word) for word in words[1:])) if words else None
+    return (words[0].lower() + "".join(titled(word) for word in words[1:])) if words else None
 
 
 def _initials(text: str, mark: str) -> str | None:
@@ -127,7 +123,7 @@ def _luhn(text: str) -> str | None:
 STRING: Final[dict[str, Callable[..., Any]]] = {
     "upper": str.upper,
     "lower": str.lower,
-    "title": _title,
+    "title": titled,
     "headline": _headline,
     "sentence": lambda text: text[:1].upper() + text[1:].lower(),
     "ascii": unmarked,

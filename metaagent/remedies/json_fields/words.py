@@ -18,6 +18,11 @@ def fold(text: str) -> str:
     return " ".join(_WORD.findall(_unmarked(text.casefold()).translate(_PLAIN)))
 
 
+def titled(text: str) -> str:
+    """Each run of letters with a capital first and the rest small."""
+    return re.sub(r"[^\W\d_]+", lambda word: word[0][0].upper() + word[0][1:].lower(), text)
+
+
 def unmarked(text: str) -> str:
     """The text without diacritics, case kept."""
     return _unmarked(text).translate(_PLAIN).replace("Ø", "O").replace("Ł", "L").replace("Æ", "AE").replace("Đ", "D")
