@@ -81,7 +81,7 @@ def row(result: TrialResult) -> dict[str, Any]:
         "threshold": terms.threshold,
         "futility": standing.futility,
         "forgetting": {**asdict(standing.forgetting), "net": standing.forgetting.net},
-        "calls": result.calls,
+        "calls": result.spent.calls,
         "activation": result.activation,
         "before": result.before,
     }
@@ -103,7 +103,7 @@ def _table(results: list[TrialResult]) -> Table:
     rows = [
         (
             *(one.k, one.candidate.hash[:12], one.verdict, one.standing.pairs, one.standing.gains),
-            *(one.standing.losses, one.standing.evidence, one.terms.threshold, one.calls, one.reason),
+            *(one.standing.losses, one.standing.evidence, one.terms.threshold, one.spent.calls, one.reason),
         )
         for one in results
     ]

@@ -46,6 +46,8 @@ class Progress:
 
 Arms = Callable[[Trial, Task], Awaitable[tuple[Attempt, Attempt]]]
 """Attempts a task under the control and under the candidate; both are in the ledger when it returns."""
+Room = Callable[[int], bool]
+"""Whether there is room for one pair more beside so many under way; it knows what was spent, and no outcome."""
 
 
 def bar(alpha: float) -> Callable[[int, int], tuple[float, float]]:
@@ -96,8 +98,9 @@ def _counted(rows: Sequence[Row]) -> list[Row]:
 class _Course:
     """A trial at work: what is measured, and what is still to be done."""
 
-    def __init__(self, ledger: Ledger, trial: Trial, arms: Arms, watch: Callable[[Progress], None]) -> None:
-        self.ledger, self.trial, self.arms, self.watch = ledger, trial, arms, watch
+    def __init__(self, ledger: Ledger, trial: Trial, arms: Arms, watch: Callable[[Progress], None], room: Room) -> None:
+        self.ledger, self.trial, self.arms, self.watch, self.room = ledger, trial, arms, watch, room
+        self.under_way, self.full = 0, False
         known = {row["number"] for row in trials.pairs_of(ledger, trial.id)}
         self.left = iter([(n, task) for n, task in enumerate(trial.tasks, 1) if n not in known])
         self.standing = self.look(0)
@@ -111,7 +114,12 @@ class _Course:
 
     async def work(self) -> None:
         for number, task in self.left:
+            self.full = self.full or not self.room(self.under_way)
+            if self.full:
+                return
+            self.under_way += 1
             control, candidate = await self.arms(self.trial, task)
+            self.under_way -= 1
             if self.standing.verdict is not None:
                 return  # decided while this pair was measured: it is not part of the evidence
             row = pair_row(number, task, control, candidate, self.trial.terms.metric)
@@ -142,9 +150,12 @@ def pair_row(number: int, task: Task, control: Attempt, candidate: Attempt, metr
     )
 
 
-async def run(ledger: Ledger, trial: Trial, arms: Arms, jobs: int, watch: Callable[[Progress], None]) -> Standing:
-    """Measures pairs, ``jobs`` at a time, until the gate decides. Raises what the arms raise: the trial stays open."""
-    course = _Course(ledger, trial, arms, watch)
+async def run(
+    ledger: Ledger, trial: Trial, arms: Arms, jobs: int, watch: Callable[[Progress], None], room: Room
+) -> Standing:
+    """Measures pairs, ``jobs`` at a time, until the gate decides or there is no room: then the standing has no verdict,
+    and the trial stays open. Raises what the arms raise: it stays open too."""
+    course = _Course(ledger, trial, arms, watch, room)
     if course.standing.verdict is None:
         async with asyncio.TaskGroup() as group:
             for _ in range(max(1, jobs)):

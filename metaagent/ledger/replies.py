@@ -43,6 +43,13 @@ def put_batch(key: str, reply: Reply, now: str) -> list[Statement]:
     return [(_PUT, (key, now, json.dumps(fields, separators=(",", ":"))))]
 
 
+def calls(ledger: Ledger, prefix: str) -> int:
+    """The calls that the replies took whose key begins like that."""
+    between = (prefix, prefix + "\x7f")
+    row = ledger.one("SELECT sum(json_extract(reply, '$.calls')) FROM reply_cache WHERE key >= ? AND key < ?", between)
+    return 0 if row is None else int(row[0] or 0)
+
+
 def forget(ledger: Ledger, prefix: str) -> None:
     """Removes the replies whose key begins like that."""
     ledger.write([("DELETE FROM reply_cache WHERE key >= ? AND key < ?", (prefix, prefix + "\x7f"))])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from metaagent.learning.bundle import Candidate, fixer_bundle, screened, without_learned
 from metaagent.learning.cases import collect, missing
@@ -18,12 +18,12 @@ from metaagent.learning.proposers import proposers
 from metaagent.learning.splits import salted
 from metaagent.learning.trial import Progress
 from metaagent.ledger import protocols, trials
-from metaagent.orchestrator.budget import Budget, Usage, spent
+from metaagent.orchestrator.budget import Budget, Usage, left, spent
 from metaagent.orchestrator.candidates import FEWEST_CASES, Subject, candidates_for, note, subjects
 from metaagent.orchestrator.evaluate import Measurement, MeasureOptions, measure_all
 from metaagent.orchestrator.events import Observer
 from metaagent.orchestrator.replay import replayer
-from metaagent.orchestrator.trials import TrialOptions, TrialResult
+from metaagent.orchestrator.trials import Room, TrialOptions, TrialResult
 from metaagent.orchestrator.trials import plan as plan_trial
 from metaagent.orchestrator.trials import test as try_candidate
 from metaagent.records import Protocol, Task
@@ -89,18 +89,30 @@ class _Purse:
     """What the loop may spend, over all subjects."""
 
     budget: Budget
-    calls: int = 0
-    tokens: int = 0
+    used: Usage = field(default_factory=Usage)
     started: float = field(default_factory=time.monotonic)
 
     @property
     def calls_left(self) -> int | None:
         """None: without a bound."""
-        return None if self.budget.calls is None else max(0, self.budget.calls - self.calls)
+        return left(self.budget, self.used).calls
 
     def empty(self) -> str | None:
-        seconds = time.monotonic() - self.started
-        return spent(self.budget, Usage(seconds=seconds, tokens=self.tokens, calls=self.calls))
+        return spent(self.budget, self.used.plus(Usage(seconds=time.monotonic() - self.started)))
+
+    def pay(self, usage: Usage) -> None:
+        self.used = self.used.plus(Usage(calls=usage.calls, tokens=usage.tokens))
+
+    def room(self, calls_per_pair: int) -> Room:
+        """Whether a trial may begin a further pair. Of time a trial that was begun takes what it needs: it was begun
+        because it would fit, and what is half measured has cost all of it."""
+        rest = replace(left(self.budget, self.used), seconds=None)
+
+        def fits(used: Usage, under_way: int) -> bool:
+            foreseen = used.plus(Usage(calls=calls_per_pair * (under_way + 1) - 1))
+            return spent(rest, foreseen) is None
+
+        return fits
 
 
 @dataclass(slots=True)
@@ -122,7 +134,7 @@ class _Loop:
     """Whether something was left for want of time or calls: then nothing can be said of what would help."""
 
     def run(self) -> Learned:
-        started, before = time.monotonic(), self.purse.calls
+        started, before = time.monotonic(), self.purse.used.calls
         for _ in range(self.options.rounds):
             if not self._round():
                 break
@@ -134,7 +146,7 @@ class _Loop:
             self.proposed,
             tuple(self.results),
             tuple(dict.fromkeys(self.said)),
-            self.purse.calls - before,
+            self.purse.used.calls - before,
             time.monotonic() - started,
         )
 
@@ -178,8 +190,10 @@ class _Loop:
         pairs = likely_pairs(seen[metric], wanted.threshold, wanted.pairs)
         if not self._affordable(kept, -(-wanted.calls * pairs // max(1, wanted.pairs)), "its trial"):
             return False
-        result = try_candidate(self.workspace, protocol, options, self.watch, self.notice)
-        self.purse.calls += result.calls
+        room = self.purse.room(wanted.calls_per_pair)
+        result = try_candidate(self.workspace, protocol, options, self.watch, self.notice, room)
+        self.purse.pay(result.spent)
+        self.put_off |= result.verdict == "open"
         if not result.before:
             self.results.append(result)
         return result.activation is not None and not result.before
@@ -218,10 +232,10 @@ class _Loop:
             return True
         longer = 1 + added_tokens(Protocol(remedies=candidate.remedies)) / USUAL_PROMPT
         jobs = self.options.jobs or self.workspace.config.run.jobs or self.workspace.config.embedded.slots
-        seconds, left = calls * pace * longer / jobs, budget.seconds - (time.monotonic() - self.purse.started)
-        if seconds <= left:
+        seconds, there = calls * pace * longer / jobs, budget.seconds - (time.monotonic() - self.purse.started)
+        if seconds <= there:
             return True
-        kinds, needs, rest = "+".join(candidate.kinds), seconds / 60, max(0.0, left) / 60
+        kinds, needs, rest = "+".join(candidate.kinds), seconds / 60, max(0.0, there) / 60
         self.said.append(
             f"{kinds}: {what} takes about {needs:.0f} minutes, {rest:.0f} are left; next time, or --budget"
         )
@@ -294,18 +308,17 @@ class _Loop:
         with self.workspace.open_ledger() as ledger:
             used = protocol or protocols.active(ledger, self.subject.domain, self.subject.model)
             cases = collect(ledger, wanted, used, self.subject.model)
-            left = missing(cases, wanted)[: self.purse.calls_left]
-            if left and not self.purse.empty():
-                self.notice(f"{len(left)} mine tasks are attempted under protocol {used.hash[:12]}")
+            lacking = missing(cases, wanted)[: self.purse.calls_left]
+            if lacking and not self.purse.empty():
+                self.notice(f"{len(lacking)} mine tasks are attempted under protocol {used.hash[:12]}")
                 options = MeasureOptions(jobs=self.options.jobs, args=("learn", used.hash, "mine"))
-                made = measure_all(self.workspace, ledger, left, used, self.observe, options)
+                made = measure_all(self.workspace, ledger, lacking, used, self.observe, options)
                 self._paid(made)
                 cases = collect(ledger, wanted, used, self.subject.model)
         return cases
 
     def _paid(self, made: Measurement) -> None:
-        self.purse.calls += made.calls
-        self.purse.tokens += made.tokens
+        self.purse.pay(Usage(calls=made.calls, tokens=made.tokens))
 
 
 def _fresh(candidate: Candidate) -> int:

@@ -17,6 +17,7 @@ from metaagent.ledger.database import Ledger
 from metaagent.ledger.ulid import new_ulid
 from metaagent.ledger.writer import Statement
 from metaagent.orchestrator.attempt import Assignment, Hands, attempt
+from metaagent.orchestrator.budget import Usage
 from metaagent.orchestrator.crew import Crew
 from metaagent.orchestrator.judging import Judge
 from metaagent.records import Agent, Attempt, Limits, Protocol, Purpose, Reply, Step, Task
@@ -84,7 +85,7 @@ class Journal:
     ledger: Ledger
     gateway: Gateway
     name: str
-    calls: int = 0
+    spent: Usage = field(default_factory=Usage)
     _asked: dict[str, asyncio.Future[Reply]] = field(default_factory=dict)
 
     async def chat(self, request: ChatRequest) -> Reply:
@@ -111,7 +112,8 @@ class Journal:
         if stored is not None:
             return stored
         reply = await self.gateway.chat(request)
-        self.calls += reply.calls
+        tokens = (reply.prompt_tokens or 0) + (reply.reply_tokens or 0)
+        self.spent = self.spent.plus(Usage(calls=reply.calls, tokens=tokens))
         await asyncio.wrap_future(self.ledger.submit(replies.put_batch(key, reply, self.ledger.now())))
         return reply
 

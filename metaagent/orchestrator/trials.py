@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -22,6 +22,7 @@ from metaagent.learning.splits import Rule, Split, salted, statements
 from metaagent.learning.trial import METRICS, Progress, Trial
 from metaagent.ledger import protocols, replies, runs, splits, trials
 from metaagent.ledger.database import Ledger, Row
+from metaagent.orchestrator.budget import Usage
 from metaagent.orchestrator.crew import Crew, muster
 from metaagent.orchestrator.judging import judge_with
 from metaagent.orchestrator.measure import Journal, Stand, agent_for, measure
@@ -50,10 +51,14 @@ class TrialOptions:
     limit: int | None = None
 
 
+Room = Callable[[Usage, int], bool]
+"""Whether there is room for one pair more, after what this run of a trial has spent and beside so many under way."""
+
+
 @dataclass(frozen=True, slots=True)
 class TrialResult:
     """``id`` and ``k``: None where nothing was registered; ``activation``: where nothing was promoted. ``before``: the
-    verdict stood already. ``calls`` are those of this run."""
+    verdict stood already. ``spent``: calls and tokens of this run. The verdict ``open``: it goes on another time."""
 
     verdict: str
     reason: str
@@ -64,7 +69,7 @@ class TrialResult:
     id: str | None = None
     k: int | None = None
     activation: str | None = None
-    calls: int = 0
+    spent: Usage = field(default_factory=Usage)
     before: bool = False
 
 
@@ -99,6 +104,7 @@ def test(
     options: TrialOptions,
     watch: Callable[[Progress], None],
     notice: Callable[[str], None],
+    room: Room = lambda _spent, _under_way: True,
 ) -> TrialResult:
     """Tries a candidate against the protocol in force; goes on with a trial that was interrupted.
 
@@ -129,7 +135,7 @@ def test(
                 workspace, ledger, run_id, gateway, crew, judge, Purpose.TRIAL, options.agent, options.retries
             )
             try:
-                result = await _test(stand, base, candidate, tasks, options, watch)
+                result = await _test(stand, base, candidate, tasks, options, watch, room)
                 status = "done"
                 return result
             except* MetaagentError as group:
@@ -183,6 +189,7 @@ async def _test(
     tasks: Sequence[Task],
     options: TrialOptions,
     watch: Callable[[Progress], None],
+    room: Room,
 ) -> TrialResult:
     ledger = stand.ledger
     engine = await engine_of(stand.gateway, candidate.model)
@@ -194,7 +201,7 @@ async def _test(
         changed = _changes(found, trials.tasks_of(ledger, found.id), settings)
         if changed:
             ended = trial.void(ledger, found, changed)
-            return _result(found, ended, None, 0)
+            return _result(found, ended, None, Usage())
     else:
         tasks = tasks[: options.limit]
         terms = _terms(ledger, tasks, candidate, options)
@@ -206,10 +213,16 @@ async def _test(
     stand = replace(stand, gateway=_with_cache(stand, found, engine))
     journal = Journal(ledger, stand.gateway, f"trial:{found.id}")
     jobs = options.jobs or stand.workspace.config.run.jobs or stand.gateway.backend.slots
-    ended = await trial.run(ledger, found, partial(_arms, stand, journal), jobs, watch)
-    activation = trial.conclude(ledger, found, ended, journal.calls)
+    ended = await trial.run(
+        ledger, found, partial(_arms, stand, journal), jobs, watch, lambda under_way: room(journal.spent, under_way)
+    )
+    if ended.verdict is None:
+        said = f"the budget ends after {ended.pairs} of {len(found.tasks)} pairs; it goes on where it stands"
+        return _result(found, replace(ended, verdict="open", reason=said), None, journal.spent)
+    calls = max(journal.spent.calls, replies.calls(ledger, f"trial:{found.id}:"))  # those of earlier runs too
+    activation = trial.conclude(ledger, found, ended, calls)
     replies.forget(ledger, f"trial:{found.id}:")
-    return _result(found, ended, activation, journal.calls)
+    return _result(found, ended, activation, journal.spent)
 
 
 async def engine_of(gateway: Gateway, model: str) -> dict[str, Any]:
@@ -339,7 +352,7 @@ async def _arms(stand: Stand, journal: Journal, found: Trial, task: Task) -> tup
     return made[found.base.hash], made[found.candidate.hash]
 
 
-def _result(found: Trial, ended: Standing, activation: str | None, calls: int) -> TrialResult:
+def _result(found: Trial, ended: Standing, activation: str | None, spent: Usage) -> TrialResult:
     return TrialResult(
         verdict=ended.verdict or "inconclusive",
         reason=ended.reason,
@@ -350,11 +363,11 @@ def _result(found: Trial, ended: Standing, activation: str | None, calls: int) -
         id=found.id,
         k=found.terms.k,
         activation=activation,
-        calls=calls,
+        spent=spent,
     )
 
 
 def _known(ledger: Ledger, row: Row, base: Protocol, candidate: Protocol) -> TrialResult:
     found = Trial(row["id"], trial.terms_of(row), base, candidate, (), {})
     standing = replace(trial.recompute(ledger, row["id"]), verdict=row["verdict"], reason=row["reason"])
-    return replace(_result(found, standing, row["activation_id"], 0), before=True)
+    return replace(_result(found, standing, row["activation_id"], Usage()), before=True)

@@ -216,7 +216,7 @@ def run(copy: Path, series: Series, wishes: Wishes) -> Iterator[Row]:
             yield Row(placebo.name, "open")
             continue
         result = _tried(workspace, base, series, placebo, wishes)
-        calls += result.calls
+        calls += result.spent.calls
         yield _row(placebo, result)
 
 

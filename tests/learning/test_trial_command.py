@@ -44,4 +44,4 @@ def test_a_useless_or_harmful_one_never_is(tmp_path: Path, name: str) -> None:
 def test_a_fixer_is_tried_at_one_call_a_pair(tmp_path: Path) -> None:
     place = trying.make(tmp_path / "w", 40)
     result = trying.test(place, trying.candidate("upper"), jobs=1)
-    assert result.calls == result.standing.pairs
+    assert result.spent.calls == result.standing.pairs

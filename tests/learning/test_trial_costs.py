@@ -15,6 +15,7 @@ from metaagent.learning.plan import plan as plan_of
 from metaagent.ledger.database import Ledger
 from metaagent.orchestrator import trials
 from metaagent.orchestrator.aa import aa
+from metaagent.orchestrator.budget import Usage
 from metaagent.orchestrator.trials import TrialOptions
 from tests.learning import trying
 from tests.learning.test_trial_faults import RULE, obedient, prompt, stopped
@@ -42,13 +43,13 @@ def test_a_control_comes_from_the_cache_only_after_an_a_a_trial_without_a_flip(t
     useless = [trying.candidate("x", kind="rule", text=f"Be kind {number} times.") for number in range(3)]
     first = trying.test(place, useless[0], jobs=1)
     second = trying.test(place, useless[1], jobs=1)
-    assert (first.calls, second.calls) == (2 * first.standing.pairs, 2 * second.standing.pairs)
+    assert (first.spent.calls, second.spent.calls) == (2 * first.standing.pairs, 2 * second.standing.pairs)
     found = aa(place.workspace, trying.DOMAIN, trying.MODEL, lambda _text: None)
     assert (found.tasks, found.flips, found.changed, found.calls, found.steady) == (21, 0, 0, 42, True)
     third = trying.test(place, useless[2], jobs=1)  # fills the cache
-    assert third.calls == 2 * third.standing.pairs
+    assert third.spent.calls == 2 * third.standing.pairs
     fourth = trying.test(place, trying.candidate("x", kind="rule", text="Be brave."), jobs=1)
-    assert fourth.calls == fourth.standing.pairs
+    assert fourth.spent.calls == fourth.standing.pairs
 
 
 def test_a_flip_keeps_both_arms_fresh(tmp_path: Path, model: Model) -> None:
@@ -81,6 +82,28 @@ def test_scores_promote_what_whole_tasks_do_not_see_yet(tmp_path: Path, model: M
     with Ledger.open(place.workspace.ledger_path) as ledger:
         rows = ledger.query("SELECT difference FROM pairs WHERE number <= ?", (result.standing.pairs,))
         assert {row[0] for row in rows} == {0.5}
+
+
+@pytest.mark.parametrize("jobs", [1, 4])
+def test_a_trial_stays_within_its_calls_and_goes_on_another_time(tmp_path: Path, model: Model, jobs: int) -> None:
+    place = trying.make(tmp_path / "w", 70)
+    model.answer = obedient
+    useless = trying.candidate("x", kind="rule", text="Be kind.")
+
+    def room(spent: Usage, under_way: int) -> bool:
+        return spent.calls + 2 * (under_way + 1) <= 12
+
+    first = trying.test(place, useless, room, jobs=jobs)
+    assert (first.verdict, first.activation) == ("open", None)
+    assert first.spent.calls == 2 * first.standing.pairs == len(model.requests)
+    assert 12 - 2 * (jobs - 1) <= first.spent.calls <= 12
+    assert "the budget ends after" in first.reason
+    second = trying.test(place, useless, jobs=jobs)
+    assert (second.id, second.verdict) == (first.id, "reject")
+    assert first.spent.calls + second.spent.calls == len(model.requests)
+    with Ledger.open(place.workspace.ledger_path) as ledger:
+        [row] = ledger.query("SELECT calls FROM v_trials")
+    assert row[0] == len(model.requests)
 
 
 def test_a_plan_says_what_it_takes(tmp_path: Path, model: Model) -> None:

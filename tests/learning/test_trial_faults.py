@@ -64,7 +64,7 @@ def test_both_arms_run_afresh_where_prompts_differ(tmp_path: Path, model: Model)
     model.answer = obedient
     result = trying.test(place, trying.candidate("caps", kind="rule", **RULE), jobs=1)
     assert result.verdict == "promote"
-    assert result.calls == len(model.requests) == 2 * result.standing.pairs
+    assert result.spent.calls == len(model.requests) == 2 * result.standing.pairs
     assert {row[0] for row in place.rows("SELECT DISTINCT purpose FROM attempts")} == {"trial"}
     assert place.statuses() == {}
 

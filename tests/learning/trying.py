@@ -15,7 +15,7 @@ import pytest
 from metaagent.learning.trial import Progress
 from metaagent.ledger.protocols import protocol_hash
 from metaagent.orchestrator import trials
-from metaagent.orchestrator.trials import TrialOptions, TrialResult
+from metaagent.orchestrator.trials import Room, TrialOptions, TrialResult
 from metaagent.records import Brief, Protocol, Remedy
 from metaagent.remedies import fixers
 from tests.orchestrator.place import SET, Place
@@ -74,9 +74,9 @@ def make(root: Path, count: int, *, right: Callable[[int], bool] = lambda _: Fal
     return place
 
 
-def test(place: Place, protocol: Protocol, **options: Any) -> TrialResult:
+def test(place: Place, protocol: Protocol, room: Room = lambda _spent, _under_way: True, **options: Any) -> TrialResult:
     seen: list[Progress] = []
-    return trials.test(place.workspace, protocol, TrialOptions(**options), seen.append, lambda _text: None)
+    return trials.test(place.workspace, protocol, TrialOptions(**options), seen.append, lambda _text: None, room)
 
 
 test.__test__ = False  # type: ignore[attr-defined]
