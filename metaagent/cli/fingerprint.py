@@ -58,13 +58,17 @@ def command(
 @contextmanager
 def opened(file: str) -> Iterator[BinaryIO]:
     """The bytes of a file, or of standard input."""
-    from metaagent.errors import NotFoundError
+    from metaagent.errors import NotFoundError, UsageError
 
     if file == "-":
+        if sys.stdin is None:
+            raise UsageError("standard input is closed", mend="name a file")
         yield sys.stdin.buffer
         return
     path = Path(file)
-    if not path.is_file():
+    if path.is_dir():
+        raise UsageError(f"{file} is a folder", mend="name a file")
+    if not path.exists():
         raise NotFoundError(f"there is no file {file}")
     with path.open("rb") as stream:
         yield stream

@@ -44,11 +44,11 @@ def _data(made: object) -> dict[str, object]:
 
 @contextmanager
 def _rewindable(file: str) -> Iterator[BinaryIO]:
-    """A file as it is; standard input in a file of its own, since it is read more than once."""
+    """A file as it is; a pipe in a file of its own, since it is read more than once."""
     from tempfile import TemporaryFile
 
     with opened(file) as stream:
-        if file != "-":
+        if file != "-" and stream.seekable():
             yield stream
             return
         with TemporaryFile() as kept:

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from metaagent.learning.fingerprint import Group, Signature, describe, written
-from metaagent.learning.merge import differences
+from metaagent.learning.masks import VARIABLE
+from metaagent.learning.merge import Words, differences, squeezed
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +25,13 @@ class Edit:
 def apply_edits(signatures: Sequence[Signature], groups: Sequence[Group], edits: Sequence[Edit]) -> list[Group]:
     """The group of each signature, in their order, with the edits in force."""
     said: dict[str, str] = {}
+    found = {signature.id: group.id for signature, group in zip(signatures, groups, strict=True)}
     for edit in edits:
         if edit.action == "split":
             said.update((signature, signature) for signature in edit.signatures)
+        elif edit.action == "merge" and len({found[one] for one in edit.signatures if one in found}) == 1:
+            for one in edit.signatures:  # parts of one group: it is as if it had never been split
+                said.pop(one, None)
         elif edit.action == "merge":
             said.update(dict.fromkeys(edit.signatures, edit.pattern))
     if not said:
@@ -54,8 +59,16 @@ def _group(key: str, members: Sequence[Signature], found: Group) -> Group:
     if set(ids) < set(found.members):  # a part of what was merged by itself: still of its form
         kept = differences([member.words for member in members], found.words)
         return replace(found, id=key, members=ids, count=count, differences=kept)
-    text = describe(first.head, written(first, first.words))
-    return Group(key, first.kind, first.head, first.words, text, ids, count, by_person=True)
+    words = _common(first.words, [member.words for member in members])
+    text = describe(first.head, written(first, words))
+    return Group(key, first.kind, first.head, words, text, ids, count, by_person=True)
+
+
+def _common(first: Words, members: Sequence[Words]) -> Words:
+    """The words that all have, variables where they differ; those of the first where they are of different length."""
+    if len({len(words) for words in members}) > 1:
+        return first
+    return squeezed(tuple(words[0] if len(set(words)) == 1 else VARIABLE for words in zip(*members, strict=True)))
 
 
 def labels(signatures: Sequence[Signature], groups: Sequence[Group], edits: Sequence[Edit]) -> Mapping[str, str]:

@@ -113,7 +113,7 @@ class Miner:
 
     def failure_values(self, failure: Failure) -> tuple[int, str | None]:
         """The same, with the values of the variables."""
-        if failure.kind == "log":
+        if failure.kind == "log" and not failure.head:
             return self.line_values(failure.message)
         text = failure.message[:LONGEST]
         collapsed = collapse_fully(collapse(text))

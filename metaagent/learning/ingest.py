@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -103,13 +104,28 @@ def _look(stream: BinaryIO, form: str, known: Iterable[Row]) -> _Content:
     before = {row["size"]: row["sha256"] for row in known if row["format"] == form and form in GROWING}
     stream.seek(0)
     for stop in [*sorted(before), None]:
-        last = b""
         while chunk := stream.read(_CHUNK if stop is None else min(_CHUNK, stop - size)):
             digest.update(chunk)
-            size, last = size + len(chunk), chunk
-        if stop is not None and size == stop and last.endswith(b"\n") and digest.hexdigest() == before[stop]:
+            size += len(chunk)
+        if stop is not None and size == stop and digest.hexdigest() == before[stop]:
             start = stop
-    return _Content(digest.hexdigest(), size, start)
+    return _Content(digest.hexdigest(), size, _line_start(stream, start))
+
+
+def _line_start(stream: BinaryIO, at: int) -> int:
+    """Where the first line begins that is not all before this place. A last line without its end was read as it stood:
+    where no more than its end came, it is not read again. In UTF-16 the place itself."""
+    stream.seek(0)
+    if stream.read(2) in (BOM_UTF16_LE, BOM_UTF16_BE):
+        return at
+    stream.seek(at)
+    end = stream.read(2)
+    for mark in (b"\r\n", b"\n"):
+        if end.startswith(mark):
+            return at + len(mark)
+    begin = max(0, at - _CHUNK)
+    stream.seek(begin)
+    return begin + stream.read(at - begin).rfind(b"\n") + 1
 
 
 def derive(cursor: sqlite3.Cursor) -> int:

@@ -95,7 +95,8 @@ def _variables(seen: Counter[str], constants: int) -> set[str]:
     if len(plain) >= 3 and _enumerated(plain):
         found |= plain
     if constants >= 2:
-        rare = sum(RARE * count <= max(seen.values()) for count in seen.values())
+        most = max(seen.values())
+        rare = sum(RARE * count <= most for count in seen.values())
         scattered = len(words) >= SOME and 2 * rare >= len(words)
         if len(words) >= MANY or scattered or (len(words) >= 3 and VARIABLE in words):
             found |= words
@@ -118,7 +119,7 @@ def _absorbed(counts: Mapping[Words, int]) -> dict[Words, Words]:
             beside = VARIABLE in words[max(0, i - 1) : i + 2]
             if word == VARIABLE or not beside:
                 continue
-            target = _squeezed((*words[:i], *words[i + 1 :]))
+            target = squeezed((*words[:i], *words[i + 1 :]))
             if target in counts and sum(word != VARIABLE for word in target) >= 2:
                 candidates[target, i].append(words)
     found: dict[Words, Words] = {}
@@ -132,10 +133,11 @@ def _absorbed(counts: Mapping[Words, int]) -> dict[Words, Words]:
 
 
 def _varied(words: Words, positions: set[int]) -> Words:
-    return _squeezed(tuple(VARIABLE if i in positions else word for i, word in enumerate(words)))
+    return squeezed(tuple(VARIABLE if i in positions else word for i, word in enumerate(words)))
 
 
-def _squeezed(words: Words) -> Words:
+def squeezed(words: Words) -> Words:
+    """Neighbouring variables are one."""
     return tuple(word for i, word in enumerate(words) if not (word == VARIABLE and i and words[i - 1] == VARIABLE))
 
 

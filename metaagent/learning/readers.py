@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from functools import partial
 from io import TextIOWrapper
 from typing import Any, BinaryIO
-from xml.etree import ElementTree
 
 from metaagent.errors import UsageError
+from metaagent.learning import reports
 from metaagent.learning.fingerprint import LONGEST, Failure
-from metaagent.learning.traceback_text import UnfinishedError, kind_of, short_path, tracebacks
+from metaagent.learning.reports import MalformedError
+from metaagent.learning.traceback_text import tracebacks
 
 _SUFFIXES = {
     ".jsonl": "jsonl",
@@ -21,29 +25,28 @@ _SUFFIXES = {
     ".txt": "log",
     ".xml": "junit",
 }
-_EXCEPTION = re.compile(
-    r"(?:E\s+)?(?P<type>(?:\w+\.)*\w*(?:Error|Exception|Warning|Exit|Interrupt))\b:?\s*(?P<message>.*)", re.DOTALL
-)
-_STAGE = re.compile(r'^failed on (?:setup|teardown) with "(.*?)"?$')
-_PARAMETERS = re.compile(r"\[.*\]$", re.DOTALL)
 _INDEX = re.compile(r"\[\d+\]|(?<=[./])\d+(?=[./]|$)")
-
-
-class MalformedError(ValueError):
-    """Input that is not of its format, with the line where that shows."""
-
-    def __init__(self, line: int, why: str) -> None:
-        super().__init__(f"line {line}: {why}")
+_COLOURS = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?)")
+_MARKS = {BOM_UTF16_LE: "utf-16-le", BOM_UTF16_BE: "utf-16-be"}
+_LINE = 1 << 16
+"""Characters of a line that are read; the rest of it is passed over."""
+_RECORD = 1 << 24
+"""Characters of a JSON record on one line."""
 
 
 def read(stream: BinaryIO, form: str, name: str) -> Iterator[Failure]:
     """The failures of one input in their order. Raises UsageError that names the line for what is not of the format."""
     try:
-        yield from READERS[form](stream)
-    except UnfinishedError as error:
-        raise UsageError(f"{name}, line {error.line}: {error}") from error
+        for failure in READERS[form](stream):
+            yield failure if failure.message.isprintable() else _plain(failure)
     except MalformedError as error:
         raise UsageError(f"{name}, {error}", mend=f"--format {'|'.join(READERS)}") from error
+
+
+def _plain(failure: Failure) -> Failure:
+    """Without colours, and without halves of characters, which no JSON reader takes."""
+    text = _COLOURS.sub("", failure.message).encode("utf-8", "replace").decode("utf-8")
+    return Failure(failure.kind, failure.head, text)
 
 
 def format_named(text: str | None, name: str) -> str:
@@ -62,19 +65,37 @@ def format_named(text: str | None, name: str) -> str:
     raise UsageError(f"no format '{text}'" + (f"; did you mean '{near[0]}'?" if near else ""), mend=f"--format {known}")
 
 
-def _text_lines(stream: BinaryIO) -> Iterator[str]:
-    """Decoded lines without their ends, and without a mark at the beginning. Not closed with the stream."""
-    wrapper = TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline="\n")
+def _text_lines(stream: BinaryIO, most: int = _LINE) -> Iterator[str]:
+    """Decoded lines without their ends, their colours and a mark at the beginning; of a longer line the first ``most``
+    characters. The stream stays open."""
+    wrapper = TextIOWrapper(stream, encoding=_encoding(stream), errors="replace", newline="\n")
     try:
-        for line in wrapper:
-            yield line.rstrip("\r\n")
+        whole = True
+        for piece in iter(partial(wrapper.readline, most), ""):
+            if whole:
+                line = piece.rstrip("\r\n")
+                yield _COLOURS.sub("", line) if "\x1b" in line else line
+            whole = piece.endswith("\n")
     finally:
-        wrapper.detach()
+        with suppress(ValueError):  # closed by now
+            wrapper.detach()
+
+
+def _encoding(stream: BinaryIO) -> str:
+    """UTF-16 where the input begins with its mark, as some shells write it; else UTF-8."""
+    if not stream.seekable():
+        return "utf-8-sig"
+    at = stream.tell()
+    stream.seek(0)
+    mark = stream.read(2)
+    stream.seek(at)
+    known = _MARKS.get(mark, "utf-8-sig")
+    return "utf-16" if at == 0 and known != "utf-8-sig" else known
 
 
 def log_lines(stream: BinaryIO) -> Iterator[str]:
     """The lines that say something, cut where they are endless."""
-    for line in _text_lines(stream):
+    for line in _text_lines(stream, LONGEST + 2):
         if line and not line.isspace():
             yield line[:LONGEST]
 
@@ -89,7 +110,7 @@ def _tracebacks(stream: BinaryIO) -> Iterator[Failure]:
 
 
 def _jsonl(stream: BinaryIO) -> Iterator[Failure]:
-    for number, line in enumerate(_text_lines(stream), 1):
+    for number, line in enumerate(_text_lines(stream, _RECORD), 1):
         if not line or line.isspace():
             continue
         try:
@@ -112,7 +133,7 @@ def from_mapping(value: Mapping[str, Any]) -> Failure | None:
     if isinstance(inner, Mapping):
         value = {**value, **inner}
     if isinstance(value.get("traceback"), str):
-        found = list(_or_nothing(str(value["traceback"]).splitlines()))
+        found = list(tracebacks(str(value["traceback"]).splitlines()))
         if found:
             return found[-1]
     message = next((value[name] for name in ("message", "msg", "error") if isinstance(value.get(name), str)), None)
@@ -122,17 +143,10 @@ def from_mapping(value: Mapping[str, Any]) -> Failure | None:
     status = _first(value, "status", "status_code")
     code = _first(value, "code", "rule", "type")
     place = index_free(_first(value, "location", "path", "field"))
-    kind = _first(value, "kind") or ("http" if status else "lint" if code and tool else "log")
-    if kind == "log" and not (tool or code or place):
-        return Failure("log", (), message[:LONGEST])
-    return Failure(kind, tuple(filter(None, (tool, status, code, place))), message)
-
-
-def _or_nothing(lines: Iterable[str]) -> Iterator[Failure]:
-    try:
-        yield from tracebacks(lines)
-    except UnfinishedError:
-        return
+    linted = bool(code) and bool(tool or "filename" in value)
+    kind = _first(value, "kind") or ("http" if status else "lint" if linted else "log")
+    head = tuple(filter(None, (tool, status, code, place)))
+    return Failure(kind, head, message[:LONGEST] if kind == "log" and not head else message)
 
 
 def _first(value: Mapping[str, Any], *names: str) -> str:
@@ -145,103 +159,11 @@ def index_free(location: str) -> str:
     return _INDEX.sub("[]", location)
 
 
-def _document(stream: BinaryIO) -> Any:
-    try:
-        return json.load(stream)
-    except json.JSONDecodeError as error:
-        raise MalformedError(error.lineno, f"not JSON: {error.msg}") from error
-    except (UnicodeDecodeError, RecursionError) as error:
-        raise MalformedError(1, f"not JSON that can be read: {error}") from error
-
-
-def _items(value: Any, name: str) -> list[Any]:
-    """The list under a name of a document; MalformedError where there is none."""
-    found = value.get(name) if isinstance(value, Mapping) else None
-    if not isinstance(found, list):
-        raise MalformedError(1, f'not a report of this format: no list "{name}"')
-    return found
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _mappings(value: Any) -> list[Mapping[str, Any]]:
-    """The objects of a list, where it is one."""
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
-
-
-def _pytest_json(stream: BinaryIO) -> Iterator[Failure]:
-    document = _document(stream)
-    tests = _items(document, "tests")
-    for collector in _mappings(document.get("collectors")):
-        if collector.get("outcome") == "failed":
-            yield _pytest_failure(str(collector.get("nodeid") or "collection"), str(collector.get("longrepr") or ""))
-    for test in _mappings(tests):
-        for part in _mappings([test.get(stage) for stage in ("setup", "call", "teardown")]):
-            if part.get("outcome") == "failed":
-                message = str(_mapping(part.get("crash")).get("message") or part.get("longrepr") or "")
-                yield _pytest_failure(str(test.get("nodeid") or "?"), message)
-
-
-def _pytest_failure(node: str, message: str) -> Failure:
-    """Node id without parameters, and the shape of the assertion."""
-    first = _STAGE.sub(r"\1", next((line for line in message.splitlines() if line.strip()), ""))
-    found = _EXCEPTION.match(first)
-    head = (_PARAMETERS.sub("", node),)
-    if found is None:
-        return Failure("assertion", head, first)
-    short = found["type"].rpartition(".")[2]
-    return Failure(kind_of(short), (*head, short), found["message"])
-
-
-def _junit(stream: BinaryIO) -> Iterator[Failure]:
-    try:
-        for _, element in ElementTree.iterparse(stream, events=("end",)):
-            if element.tag.rpartition("}")[2] != "testcase":
-                continue
-            for child in element:
-                if child.tag.rpartition("}")[2] in ("failure", "error"):
-                    yield _junit_failure(element, child)
-            element.clear()
-    except ElementTree.ParseError as error:
-        raise MalformedError(error.position[0], f"not XML: {error}") from error
-
-
-def _junit_failure(test: ElementTree.Element, child: ElementTree.Element) -> Failure:
-    place = test.get("classname") or ""
-    node = "::".join(filter(None, (short_path(place) if "/" in place else place, test.get("name"))))
-    message = child.get("message") or (child.text or "").strip()
-    found = _pytest_failure(node, message)
-    declared = (child.get("type") or "").rpartition(".")[2]
-    if len(found.head) == 1 and declared and declared != "AssertionError":
-        return Failure(kind_of(declared), (*found.head, declared), found.message)
-    return found
-
-
-def _ruff_json(stream: BinaryIO) -> Iterator[Failure]:
-    document = _document(stream)
-    if not isinstance(document, list):
-        raise MalformedError(1, "not a report of ruff: not a list")
-    for item in _mappings(document):
-        code = str(item.get("code") or "syntax")
-        yield Failure("lint", ("ruff", code), str(item.get("message") or ""))
-
-
-def _sarif(stream: BinaryIO) -> Iterator[Failure]:
-    for run in _mappings(_items(_document(stream), "runs")):
-        driver = _mapping(_mapping(run.get("tool")).get("driver")).get("name") or "tool"
-        for result in _mappings(run.get("results")):
-            message = _mapping(result.get("message"))
-            text = str(message.get("text") or message.get("markdown") or message.get("id") or "")
-            yield Failure("lint", (str(driver), str(result.get("ruleId") or "")), text)
-
-
 READERS: dict[str, Callable[[BinaryIO], Iterator[Failure]]] = {
-    "junit": _junit,
-    "pytest-json": _pytest_json,
-    "ruff-json": _ruff_json,
-    "sarif": _sarif,
+    "junit": reports.junit,
+    "pytest-json": reports.pytest_json,
+    "ruff-json": reports.ruff_json,
+    "sarif": reports.sarif,
     "jsonl": _jsonl,
     "traceback": _tracebacks,
     "log": _log,

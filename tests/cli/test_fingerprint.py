@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -124,6 +126,28 @@ def test_of_a_chain_the_last_counts(cli: Cli) -> None:
     assert [one["template"] for one in records(ran)] == ["CartError shop/cart.py:total: no price"]
 
 
+def test_a_pipe_is_read_and_a_folder_is_none(cli: Cli, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_text, args=("lost 3 of 5\n",))
+    writer.start()
+    ran = cli("fingerprint", pipe, "--format", "log", "--jsonl")
+    writer.join()
+    assert [one["template"] for one in records(ran)] == ["lost <*> of <*>"]
+    ran = cli("fingerprint", tmp_path, "--format", "log")
+    assert (ran.status, "is a folder" in ran.err) == (2, True)
+
+
+def test_input_that_is_refused_half_way_tells_it_in_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "a.jsonl"
+    file.write_text('{"message": "a"}\n' * 3 + "{\n", encoding="utf-8")
+    ran = subprocess.run(
+        [sys.executable, "-m", "metaagent", "fingerprint", file], capture_output=True, text=True, check=False
+    )
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "line 4: not JSON" in ran.stderr and "Traceback" not in ran.stderr and "Exception ignored" not in ran.stderr
+
+
 def test_the_groups_as_a_table_and_as_json(cli: Cli, tmp_path: Path) -> None:
     file = tmp_path / "a.log"
     file.write_text("lost 3 of 5\nlost 4 of 5\nfound\n", encoding="utf-8")
@@ -146,9 +170,10 @@ def test_the_groups_as_a_table_and_as_json(cli: Cli, tmp_path: Path) -> None:
         ("junit", "", "line 1: not XML"),
         ("ruff-json", "[\n{]", "line 2: not JSON"),
         ("ruff-json", "{}", "not a list"),
+        ("ruff-json", '[{"a": 3}]', "not a report of ruff"),
+        ("junit", "<coverage/>", "not a report of tests: <coverage>"),
         ("sarif", "{}", 'no list "runs"'),
         ("pytest-json", "[1]", 'no list "tests"'),
-        ("traceback", 'x\nTraceback (most recent call last):\n  File "a", line 1, in b\n', "line 2: the traceback"),
     ],
 )
 def test_malformed_input_names_the_line_and_prints_nothing(form: str, text: str, told: str, cli: Cli) -> None:

@@ -132,3 +132,29 @@ def test_a_split_that_is_missing_is_made(cli: Cli) -> None:
     assert cli("learn", "patterns").status == 0
     rows = cli("ledger", "sql", "select task_id, split from v_splits", "--json").json
     assert {row["task_id"] for row in rows} == {"TASK-003", "TASK-005", "TASK-007"}
+
+
+@pytest.mark.usefixtures("workspace")
+def test_what_was_split_and_merged_is_what_it_was(cli: Cli, tmp_path: Path) -> None:
+    words = "amber birch cedar delta ember fjord grove heath inlet jetty knoll larch maple".split()  # noqa: SIM905
+    file = tmp_path / "a.log"
+    file.write_text("".join(f"cannot resolve service {word} in zone east\n" for word in words), encoding="utf-8")
+    assert cli("ingest", file).status == 0
+    (before,) = patterns(cli, "--min", "1")
+    assert (before["route"], before["template"]) == ("merged", "cannot resolve service <*> in zone east")
+    parts = cli("learn", "patterns", "split", before["id"]).out.split()
+    assert len(parts) == len(words) == len(patterns(cli, "--min", "1"))
+    cli("learn", "patterns", "merge", parts[0], parts[1])
+    assert cli("learn", "patterns", "merge", *parts).status == 0
+    assert patterns(cli, "--min", "1") == [before]
+
+
+@pytest.mark.usefixtures("workspace")
+def test_a_merge_by_hand_says_what_its_members_have_in_common(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "a.log"
+    file.write_text("service db stopped\n" * 4 + "service web stopped\n" * 5, encoding="utf-8")
+    assert cli("ingest", file).status == 0
+    ids = [str(row["id"]) for row in patterns(cli)]
+    cli("learn", "patterns", "merge", *ids)
+    (row,) = patterns(cli)
+    assert (row["route"], row["events"], row["template"]) == ("person", 9, "service <*> stopped")

@@ -47,7 +47,23 @@ def test_a_file_that_grew_is_read_from_where_it_had_ended(ledger: Ledger) -> Non
 
 def test_a_line_that_was_not_whole_is_read_again(ledger: Ledger) -> None:
     ingest(ledger, BytesIO(b"lost 1 of 2\nlost 3 o"), "log", "a.log")
-    assert ingest(ledger, BytesIO(b"lost 1 of 2\nlost 3 of 4\n"), "log", "a.log").added == 2
+    assert ingest(ledger, BytesIO(b"lost 1 of 2\nlost 3 of 4\n"), "log", "a.log").added == 1
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_a_last_line_whose_end_came_later_is_counted_once(ledger: Ledger, end: bytes) -> None:
+    ingest(ledger, BytesIO(b"boom 1" + end + b"boom 2"), "log", "a.log")
+    grown = ingest(ledger, BytesIO(b"boom 1" + end + b"boom 2" + end + b"boom 3" + end), "log", "a.log")
+    assert (grown.added, count(ledger)) == (1, 3)
+
+
+def test_a_log_in_utf_16_is_read_and_goes_on(ledger: Ledger) -> None:
+    whole = "lost 1 of 2\r\nlost 3 of 4\r\nfound\r\n".encode("utf-16")
+    at = len("lost 1 of 2\r\n".encode("utf-16"))
+    assert ingest(ledger, BytesIO(whole[:at]), "log", "a.log").added == 1
+    assert ingest(ledger, BytesIO(whole), "log", "a.log").added == 2
+    rows = ledger.query("SELECT message FROM foreign_errors ORDER BY ingest_id, number")
+    assert [row[0] for row in rows] == ["lost 1 of 2", "lost 3 of 4", "found"]
 
 
 def test_malformed_input_writes_nothing(ledger: Ledger) -> None:
