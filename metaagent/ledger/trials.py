@@ -275,6 +275,17 @@ def seconds_per_call(ledger: Ledger, model: str) -> float | None:
     return float(row[0]) if row and row[0] is not None else None
 
 
+def tokens_per_call(ledger: Ledger, model: str) -> float:
+    """The mean tokens, read and written, of the same calls; 0 where there are none."""
+    row = ledger.one(
+        """SELECT avg(tokens) FROM (SELECT coalesce(s.prompt_tokens, 0) + coalesce(s.reply_tokens, 0) AS tokens
+           FROM steps s JOIN attempts a ON a.id = s.attempt_id
+           WHERE a.model = ? AND s.kind = 'model' AND s.calls > 0 AND NOT s.cached ORDER BY s.id DESC LIMIT 200)""",
+        (model,),
+    )
+    return float(row[0]) if row and row[0] is not None else 0.0
+
+
 def attempts_of(ledger: Ledger, protocol: str) -> list[str]:
     """Every attempt of the trials of a protocol: what its being in force rests on."""
     rows = ledger.query(

@@ -17,6 +17,7 @@ from metaagent.learning.placebo import NAME as PLACEBO
 from metaagent.learning.placebo import placebo as placebo_remedies
 from metaagent.ledger import protocols, replies, runs
 from metaagent.ledger.database import Ledger
+from metaagent.orchestrator.budget import Budget, Usage, spent
 from metaagent.orchestrator.crew import muster
 from metaagent.orchestrator.events import Notice, Observer, Planned, Started, result_of
 from metaagent.orchestrator.judging import judge_with
@@ -51,7 +52,18 @@ class _Bench:
     observe: Observer
     protocol: Protocol | None
     placebo: bool = False
+    budget: Budget = field(default_factory=Budget)
+    began: float = field(default_factory=time.monotonic)
     made: list[Attempt] = field(default_factory=list)
+
+    def used(self) -> Usage:
+        """What was spent so far; replies from the cache cost nothing."""
+        asked = [one for one in self.made if one.calls]
+        return Usage(
+            seconds=time.monotonic() - self.began,
+            calls=sum(one.calls for one in asked),
+            tokens=sum(one.prompt_tokens + one.reply_tokens for one in asked),
+        )
 
 
 def evaluate(
@@ -87,13 +99,14 @@ def evaluate(
 @dataclass(frozen=True, slots=True)
 class MeasureOptions:
     """``agent`` None: the best one for each task. ``args`` are noted with the run. ``placebo``: in place of each
-    protocol its placebo."""
+    protocol its placebo. No task is begun once the ``budget`` is spent."""
 
     agent: str | None = None
     retries: int = 0
     jobs: int | None = None
     args: tuple[str, ...] = ()
     placebo: bool = False
+    budget: Budget = field(default_factory=Budget)
 
 
 def measure_all(
@@ -115,7 +128,7 @@ def measure_all(
         gateway = Gateway(backend, config.deadlines, replies.LedgerReplyCache(ledger) if config.cache else None)
         judge = judge_with(workspace, ledger, notice=lambda text: observe(Notice(text)))
         stand = Stand(workspace, ledger, run_id, gateway, crew, judge, Purpose.EVALUATE, only, options.retries)
-        bench = _Bench(stand, observe, protocol, options.placebo)
+        bench = _Bench(stand, observe, protocol, options.placebo, options.budget)
         return await _measure(bench, tasks, options.jobs or config.run.jobs or backend.slots)
 
     return asyncio.run(measured())
@@ -146,6 +159,8 @@ async def _all(bench: _Bench, tasks: Iterable[Task], jobs: int) -> None:
 
 async def _work(bench: _Bench, left: Iterator[Task]) -> None:
     for task in left:
+        if spent(bench.budget, bench.used()):
+            return
         await _one(bench, task)
 
 

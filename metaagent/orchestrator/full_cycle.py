@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from metaagent.learning.splits import Split
@@ -20,6 +20,7 @@ from metaagent.orchestrator.monitoring import Health, look
 from metaagent.orchestrator.session import run
 from metaagent.orchestrator.state import RunOptions
 from metaagent.records import Protocol, Task
+from metaagent.remedies.apply import same_call
 from metaagent.workspace import Workspace
 
 MARGIN: Final = 0.1
@@ -82,7 +83,11 @@ def full_cycle(
         workspace, LearnOptions(options.domain, budget, options.metric, options.jobs), observe, watch, stage
     )
     stage("measure: sealed tasks, without and with what was learned")
-    measured = measure_sealed(workspace, options, observe)
+    used = Usage(
+        calls=done.calls + sum(one.calls for one in watched) + sum(one.calls for one in learned),
+        tokens=done.tokens + sum(one.tokens for one in learned),
+    )
+    measured = measure_sealed(workspace, options, left(replace(options.budget, seconds=None), used), observe)
     return Cycle(done, tuple(watched), tuple(learned), tuple(measured), time.monotonic() - started)
 
 
@@ -100,21 +105,38 @@ def _measuring(workspace: Workspace, options: CycleOptions) -> Usage:
     with workspace.open_ledger() as ledger:
         for tasks, active in _sealed(workspace, ledger, options):
             pace = trials.seconds_per_call(ledger, active.model) or 0.0
-            usage = usage.plus(Usage(seconds=len(tasks) * pace / jobs, calls=len(tasks)))
+            tokens = round(len(tasks) * trials.tokens_per_call(ledger, active.model))
+            usage = usage.plus(Usage(seconds=len(tasks) * pace / jobs, calls=len(tasks), tokens=tokens))
     return usage
 
 
-def measure_sealed(workspace: Workspace, options: CycleOptions, observe: Observer) -> list[Measurement]:
-    """The sealed tasks under version 0 and, where another is in force, under that. Replies come from the cache where
-    both ask the same, so that a protocol of fixers alone costs no second call."""
+def measure_sealed(workspace: Workspace, options: CycleOptions, budget: Budget, observe: Observer) -> list[Measurement]:
+    """The sealed tasks under version 0 and, where another is in force, under that, as far as the budget goes: what is
+    lacking is measured next time. Replies come from the cache where both ask the same, so that a protocol of fixers
+    alone costs no second call."""
     made: list[Measurement] = []
+
+    def measured(tasks: Sequence[Task], protocol: Protocol, budget: Budget) -> Measurement:
+        args = ("full-cycle", protocol.hash, "sealed")
+        with workspace.open_ledger() as ledger:
+            given = MeasureOptions(jobs=options.jobs, args=args, budget=budget)
+            made.append(measure_all(workspace, ledger, tasks, protocol, observe, given))
+        return made[-1]
+
     with workspace.open_ledger() as ledger:
-        for tasks, active in _sealed(workspace, ledger, options):
-            versions = {protocol.hash: protocol for protocol in (protocols.empty(), active)}
-            for digest, protocol in versions.items():
-                args = MeasureOptions(jobs=options.jobs, args=("full-cycle", digest, "sealed"))
-                made.append(measure_all(workspace, ledger, tasks, protocol, observe, args))
+        found = _sealed(workspace, ledger, options)
+    for tasks, active in found:
+        empty = protocols.empty()
+        first = measured(tasks, empty, _less(budget, made))
+        if active.hash != empty.hash:
+            free = workspace.config.cache and same_call(empty.remedies, active.remedies)
+            measured(tasks[: first.tasks], active, Budget() if free else _less(budget, made))
     return made
+
+
+def _less(budget: Budget, made: Sequence[Measurement]) -> Budget:
+    calls, tokens = sum(one.calls for one in made), sum(one.tokens for one in made if one.calls)
+    return left(budget, Usage(calls=calls, tokens=tokens))
 
 
 def _sealed(workspace: Workspace, ledger: Ledger, options: CycleOptions) -> list[tuple[list[Task], Protocol]]:

@@ -62,6 +62,7 @@ class Learned:
     trials: tuple[TrialResult, ...]
     said: tuple[str, ...]
     calls: int
+    tokens: int
     seconds: float
 
     @property
@@ -95,10 +96,13 @@ class _Purse:
     @property
     def calls_left(self) -> int | None:
         """None: without a bound."""
-        return left(self.budget, self.used).calls
+        return self.rest().calls
 
     def empty(self) -> str | None:
-        return spent(self.budget, self.used.plus(Usage(seconds=time.monotonic() - self.started)))
+        return spent(self.rest(), Usage())
+
+    def rest(self) -> Budget:
+        return left(self.budget, self.used.plus(Usage(seconds=time.monotonic() - self.started)))
 
     def pay(self, usage: Usage) -> None:
         self.used = self.used.plus(Usage(calls=usage.calls, tokens=usage.tokens))
@@ -106,7 +110,7 @@ class _Purse:
     def room(self, calls_per_pair: int) -> Room:
         """Whether a trial may begin a further pair. Of time a trial that was begun takes what it needs: it was begun
         because it would fit, and what is half measured has cost all of it."""
-        rest = replace(left(self.budget, self.used), seconds=None)
+        rest = replace(self.rest(), seconds=None)
 
         def fits(used: Usage, under_way: int) -> bool:
             foreseen = used.plus(Usage(calls=calls_per_pair * (under_way + 1) - 1))
@@ -134,7 +138,7 @@ class _Loop:
     """Whether something was left for want of time or calls: then nothing can be said of what would help."""
 
     def run(self) -> Learned:
-        started, before = time.monotonic(), self.purse.used.calls
+        started, before = time.monotonic(), self.purse.used
         for _ in range(self.options.rounds):
             if not self._round():
                 break
@@ -146,7 +150,8 @@ class _Loop:
             self.proposed,
             tuple(self.results),
             tuple(dict.fromkeys(self.said)),
-            self.purse.used.calls - before,
+            self.purse.used.calls - before.calls,
+            self.purse.used.tokens - before.tokens,
             time.monotonic() - started,
         )
 
@@ -154,6 +159,10 @@ class _Loop:
         """Whether something was promoted: then the errors are others, and another round may find more."""
         self.cases = self._measured(None)
         place = f"{self.subject.domain or 'no domain'} on {self.subject.model}"
+        reason = self.purse.empty()
+        if reason and len(self.cases) < len(self.subject.tasks):
+            self._later(f"{place}: {reason} after {len(self.cases)} of {len(self.subject.tasks)} mine tasks")
+            return False
         if len(self.cases) < FEWEST_CASES:
             self.said.append(
                 f"{place}: {len(self.cases)} mine tasks are too few to learn from ({FEWEST_CASES} at least)"
@@ -165,7 +174,7 @@ class _Loop:
         with self.workspace.open_ledger() as ledger:
             _, found = candidates_for(self.workspace, ledger, self.subject, self.notice)
         self.proposed += len(found)
-        promoted = any(self._tried(candidate) for candidate in self._raced(found))
+        promoted = any(self._tried(candidate) for candidate in self._raced(found) if candidate is not None)
         if not promoted and not self.put_off and not any(result.activation for result in self.results):
             self.said.append(f"{place}: nothing to learn here that helps; a larger model or a retry strategy may")
         return promoted
@@ -174,8 +183,7 @@ class _Loop:
         """Whether the candidate was promoted."""
         reason = self.purse.empty()
         if reason:
-            self.said.append(f"stopped: {reason}")
-            self.put_off = True
+            self._later(f"stopped: {reason}")
             return False
         if not candidate.exact and not self._affordable(candidate, len(self.subject.tasks), "screening it on mine"):
             return False
@@ -214,31 +222,27 @@ class _Loop:
             row = trials.unfinished(ledger, base.hash, protocol.hash, self.subject.domain, self.subject.model)
         return stronger_metric(seen["passed"], seen["score"]) if row is None else str(row["metric"])
 
-    def _affordable(self, candidate: Candidate, calls: int, what: str) -> bool:
-        """Whether about so many calls fit into what is left of the budget; where not, that is said. Long prompts take
-        their time: what a protocol adds is read, once for each slot at least."""
-        fits = self._fits(candidate, calls, what)
-        self.put_off |= not fits
-        return fits
+    def _later(self, why: str) -> None:
+        """Something was left for another time, where it goes on from what is measured."""
+        self.put_off = True
+        self.said.append(why)
 
-    def _fits(self, candidate: Candidate, calls: int, what: str) -> bool:
+    def _affordable(self, candidate: Candidate, calls: int, what: str) -> bool:
+        """Whether about so many calls take no longer than what is left of the budget's time; where they do, that is
+        said. What calls and tokens do not reach for is begun and goes on another time. Long prompts take their time:
+        what a protocol adds is read, once for each slot at least."""
         with self.workspace.open_ledger() as ledger:
             pace = trials.seconds_per_call(ledger, self.subject.model)
-        budget, calls_left = self.purse.budget, self.purse.calls_left
-        if calls_left is not None and calls > calls_left:
-            self.said.append(f"{'+'.join(candidate.kinds)}: {what} takes about {calls} calls, more than are left")
-            return False
-        if budget.seconds is None or pace is None:
+        there = self.purse.rest().seconds
+        if there is None or pace is None:
             return True
         longer = 1 + added_tokens(Protocol(remedies=candidate.remedies)) / USUAL_PROMPT
         jobs = self.options.jobs or self.workspace.config.run.jobs or self.workspace.config.embedded.slots
-        seconds, there = calls * pace * longer / jobs, budget.seconds - (time.monotonic() - self.purse.started)
+        seconds = calls * pace * longer / jobs
         if seconds <= there:
             return True
-        kinds, needs, rest = "+".join(candidate.kinds), seconds / 60, max(0.0, there) / 60
-        self.said.append(
-            f"{kinds}: {what} takes about {needs:.0f} minutes, {rest:.0f} are left; next time, or --budget"
-        )
+        kinds, needs, rest = "+".join(candidate.kinds), seconds / 60, there / 60
+        self._later(f"{kinds}: {what} takes about {needs:.0f} minutes, {rest:.0f} are left; next time, or --budget")
         return False
 
     def _stored(self, candidate: Candidate) -> Protocol:
@@ -247,9 +251,10 @@ class _Loop:
             note(ledger, self.subject, base, [candidate], len(self.cases))
             return protocols.record(ledger, self.subject.domain, self.subject.model, candidate.remedies)
 
-    def _raced(self, found: Sequence[Candidate]) -> Iterator[Candidate]:
+    def _raced(self, found: Sequence[Candidate]) -> Iterator[Candidate | None]:
         """The candidates in turn. Of those of one kind that need model calls to be judged, such as two ways to choose
-        exemplars, only the best on a few mine tasks: screening each on all of mine would cost too much."""
+        exemplars, only the best on a few mine tasks: screening each on all of mine would cost too much. None where the
+        budget ends before that is known."""
         done: set[tuple[str, ...]] = set()
         for candidate in found:
             racing = [one for one in found if not one.exact and one.kinds == candidate.kinds]
@@ -259,10 +264,14 @@ class _Loop:
                 done.add(candidate.kinds)
                 yield self._winner(racing)
 
-    def _winner(self, racing: Sequence[Candidate]) -> Candidate:
+    def _winner(self, racing: Sequence[Candidate]) -> Candidate | None:
         if self.purse.empty() or not self._affordable(racing[0], RACE * len(racing), "choosing among them on mine"):
             return min(racing, key=_fresh)
-        ranks = [(_mean(self._asked(one, self.some)), -_fresh(one)) for one in racing]
+        asked = [self._asked(one, self.some) for one in racing]
+        if any(len(cases) < len(self.some) for cases in asked):
+            self._later(f"{'+'.join(racing[0].kinds)}: the budget ends while choosing among them on mine; next time")
+            return None
+        ranks = [(_mean(cases), -_fresh(one)) for one, cases in zip(racing, asked, strict=True)]
         shown = ", ".join(f"{_names(one)} {mean:.2f}" for one, (mean, _) in zip(racing, ranks, strict=True))
         self.notice(f"raced on {len(self.some)} mine tasks: {shown}")
         return racing[ranks.index(max(ranks))]
@@ -284,6 +293,8 @@ class _Loop:
         replies that it brings, for those belong to the prompt. None where mine is no better for it."""
         cases = self._asked(candidate)
         if len(cases) < len(self.cases):
+            kinds, done = "+".join(candidate.kinds), f"{len(cases)} of {len(self.cases)} mine tasks"
+            self._later(f"{kinds}: the budget ends while it is screened, after {done}; next time")
             return None
         asked = Protocol(remedies=without_learned(candidate.remedies))
         with self.workspace.open_ledger() as ledger:
@@ -311,14 +322,16 @@ class _Loop:
             lacking = missing(cases, wanted)[: self.purse.calls_left]
             if lacking and not self.purse.empty():
                 self.notice(f"{len(lacking)} mine tasks are attempted under protocol {used.hash[:12]}")
-                options = MeasureOptions(jobs=self.options.jobs, args=("learn", used.hash, "mine"))
+                options = MeasureOptions(
+                    jobs=self.options.jobs, args=("learn", used.hash, "mine"), budget=self.purse.rest()
+                )
                 made = measure_all(self.workspace, ledger, lacking, used, self.observe, options)
                 self._paid(made)
                 cases = collect(ledger, wanted, used, self.subject.model)
         return cases
 
     def _paid(self, made: Measurement) -> None:
-        self.purse.pay(Usage(calls=made.calls, tokens=made.tokens))
+        self.purse.pay(Usage(calls=made.calls, tokens=made.tokens if made.calls else 0))
 
 
 def _fresh(candidate: Candidate) -> int:

@@ -91,7 +91,50 @@ def test_a_budget_of_calls_is_for_the_whole_cycle(make: Any, cli: Cli, monkeypat
     ran = cli("full-cycle", "--budget", "60calls", "--jobs", "1", "--json")
     assert (ran.json["run"]["tasks"], ran.json["learned"][0]["promoted"]) == (30, 0), ran.err
     assert "calls, more than are left" in ran.err or "budget of" in ran.err
-    assert 53 < len(place.prompts()) <= 60  # the run, mine tasks, sealed ones
+    assert 53 < spent(cli, "calls") <= 60  # the run, mine tasks, sealed ones
+
+
+@pytest.mark.parametrize("learnable", [True, False])
+def test_small_budgets_add_up(make: Any, cli: Cli, monkeypatch: pytest.MonkeyPatch, learnable: bool) -> None:
+    """A budget is never exceeded, and what it did not reach for goes on next time, until all is done."""
+    chance = random.Random(7)
+    noise = [f"{chance.choice('bdfgk')}{chance.choice('aeiou')}{number}" for number in range(COUNT)]
+    chance.shuffle(noise)
+    wanted = iter(noise)
+    place = make(
+        lambda name, total: (name.upper(), 100 * total) if learnable else (next(wanted), chance.randrange(10_000))
+    )
+    monkeypatch.chdir(place.root)
+    promoted, before, idle = 0, 0, 0
+    for _ in range(60):
+        ran = cli("learn", "--budget", "7calls", "--json")
+        assert ran.status == 0, ran.err
+        now = spent(cli, "calls")
+        assert now - before <= 7
+        idle = 0 if now > before else idle + 1
+        before, promoted = now, promoted + ran.json[0]["promoted"]
+        assert "too few to learn from" not in ran.err
+        if idle == 2:
+            break
+    assert idle == 2 and promoted == learnable
+    assert not any("more than are left" in text or "budget" in text for text in ran.json[0]["said"])
+
+
+def test_a_budget_of_tokens_is_for_the_whole_cycle(make: Any, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = make(lambda name, total: (name.upper(), 100 * total))
+    place.write_board(INBOX="".join(f"- [REC-{n:03}] Record {n}\n" for n in range(30)))
+    monkeypatch.chdir(place.root)
+    ran = cli("full-cycle", "--budget", "2ktokens", "--jobs", "1", "--json")
+    assert ran.status == 0, ran.err
+    tokens = spent(cli, "prompt_tokens + reply_tokens")
+    one = tokens / spent(cli, "calls")
+    assert 2000 - 2 * one < tokens < 2000 + one
+
+
+def spent(cli: Cli, what: str) -> int:
+    """What all calls took that were really made."""
+    rows = cli("ledger", "sql", f"SELECT sum({what}) AS n FROM steps WHERE calls > 0", "--json").json
+    return int(rows[0]["n"])
 
 
 def test_random_failures_promote_nothing(make: Any, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
