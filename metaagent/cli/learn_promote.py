@@ -68,7 +68,7 @@ def _reason(why: str) -> str:
     from metaagent.errors import UsageError
 
     if not why.strip():
-        raise UsageError("a reason is kept with it, and this one is empty", mend='--why "what speaks for it"')
+        raise UsageError("what is put in force needs a reason", mend="--why 'what speaks for it'")
     return why.strip()
 
 

@@ -179,7 +179,7 @@ def _parameters(remedy: Remedy) -> list[str]:
         if name not in OPTIONS or name == "constrained" or OPTIONS[name](value):
             continue
         if name == "stop":
-            lines += [f"PARAMETER stop {json.dumps(word, ensure_ascii=False)}" for word in map(_plain, value)]
+            lines += [f"PARAMETER stop {json.dumps(word, ensure_ascii=False)}" for word in map(_plain, value) if word]
         else:
             lines.append(f"PARAMETER {name} {value}")
     return lines
