@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import hypothesis
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
 from metaagent.records import Remedy
+from metaagent.remedies import apply, settings
 from metaagent.remedies.fixers import BUILT_IN
 from metaagent.remedies.json_fields.form import program_flaw
 from metaagent.remedies.settings import (
@@ -56,7 +57,7 @@ def test_what_learning_makes_holds(remedy: Remedy) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "name", "settings", "said"),
+    ("kind", "name", "given", "said"),
     [
         ("option", "options", {"temperature": "hot"}, "temperature must be a number from 0 to 2"),
         ("option", "options", {"temperature": float("nan")}, "temperature must be"),
@@ -120,9 +121,9 @@ def test_what_learning_makes_holds(remedy: Remedy) -> None:
         ("fixer", "python.imports", {"modules": ["os, sys"]}, "modules' names"),
     ],
 )
-def test_what_cannot_work_is_named(kind: str, name: str, settings: dict[str, Any], said: str) -> None:
+def test_what_cannot_work_is_named(kind: str, name: str, given: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        check_settings(Remedy(kind, name, settings))
+        check_settings(Remedy(kind, name, given))
 
 
 KEYS = st.sampled_from(
@@ -189,10 +190,10 @@ PLAIN = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_si
 ANY = st.recursive(PLAIN, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3))
 
 
-@given(st.sampled_from(PLACES), st.dictionaries(KEYS, ANY, max_size=4))
-def test_whatever_the_settings_are_they_hold_or_are_refused(place: tuple[str, str], settings: dict[str, Any]) -> None:
+@hypothesis.given(st.sampled_from(PLACES), st.dictionaries(KEYS, ANY, max_size=4))
+def test_whatever_the_settings_are_they_hold_or_are_refused(place: tuple[str, str], held: dict[str, Any]) -> None:
     try:
-        check_settings(Remedy(*place, settings))
+        check_settings(Remedy(*place, held))
     except ValueError:
         return
 
@@ -201,6 +202,14 @@ def test_every_fixer_of_ours_that_needs_nothing_holds_without_settings() -> None
     learned = {"json.fields", "sql.views", "python.library", "python.rewrites"}
     for name in BUILT_IN.keys() - learned:
         check_settings(Remedy("fixer", name))
+
+
+def test_every_option_that_is_applied_has_a_test() -> None:
+    assert settings.OPTIONS.keys() == apply.OPTIONS
+
+
+def test_every_kind_that_is_applied_is_known() -> None:
+    assert {one.kind for one in GOOD} == set(apply.KINDS)
 
 
 def test_every_step_of_a_view_has_a_form() -> None:
