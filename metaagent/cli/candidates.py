@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,15 +41,15 @@ def proposed(ledger: Ledger, *, again: bool = False) -> list[Protocol]:
 def from_file(state: State, path: Path) -> Protocol:
     """A file as `protocol show --json` prints it, or just its data. ``model`` may be left out: the default one."""
     from metaagent.errors import UsageError
+    from metaagent.learning.export import parsed
+    from metaagent.learning.imports import check, read_file
     from metaagent.ledger.protocols import protocol_hash
     from metaagent.records import Protocol, Remedy
     from metaagent.remedies.apply import KINDS
 
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from error
-    except ValueError as error:
+        value = parsed(read_file(path))
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{path} is not JSON: {error}", mend=f"edit {path}") from error
     body: Any = value.get("data", value) if isinstance(value, dict) else None
     if not isinstance(body, dict) or not isinstance(body.get("remedies"), list):
@@ -65,7 +64,9 @@ def from_file(state: State, path: Path) -> Protocol:
             raise UsageError(f"{path}: the settings of {one['name']} are no mapping", mend=f"edit {path}")
         remedies.append(Remedy(one["kind"], one["name"], one.get("settings", {})))
     domain, model = str(body.get("domain") or ""), str(body.get("model") or state.config().default_model)
-    return Protocol(0, domain, model, tuple(remedies), protocol_hash(domain, model, remedies))
+    protocol = Protocol(0, domain, model, tuple(remedies), protocol_hash(domain, model, remedies))
+    check(protocol, str(path))
+    return protocol
 
 
 def _unknown(name: str) -> Protocol:

@@ -24,7 +24,7 @@ def promote(
     """Put a version in force by hand; the gate is not asked."""
     from metaagent.ledger import protocols, trials
 
-    state = current()
+    state, why = current(), _reason(why)
     with state.ledger() as ledger:
         wanted = protocols.load(ledger, protocol)
         if not wanted.remedies:
@@ -51,7 +51,7 @@ def rollback(
     """Put the version before, or any other, back in force."""
     from metaagent.ledger import protocols, trials
 
-    state = current()
+    state, why = current(), _reason(why)
     with state.ledger() as ledger:
         now = _in_force(ledger, domain)
         wanted = _target(ledger, now, to)
@@ -61,6 +61,15 @@ def rollback(
                 ledger, wanted, "rollback", why, trials.attempts_of(ledger, wanted.hash)
             )
     _answer(state, wanted, "rollback", activation, dry_run)
+
+
+def _reason(why: str) -> str:
+    """The reason without blanks around it. Raises UsageError for an empty one."""
+    from metaagent.errors import UsageError
+
+    if not why.strip():
+        raise UsageError("what is put in force needs a reason", mend="--why 'what speaks for it'")
+    return why.strip()
 
 
 def _in_force(ledger: Ledger, domain: str | None) -> Protocol:

@@ -66,23 +66,17 @@ def import_(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check it.")] = False,
 ) -> None:
     """Take another workspace's protocol as a candidate, never as what is in force: a trial decides."""
-    from metaagent.errors import UsageError
-    from metaagent.learning.imports import checked, note_import
+    from metaagent.learning.imports import checked, note_import, read_file
     from metaagent.ledger.protocols import protocol_hash
 
     state = current()
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read {file}: {error}") from error
-    given_domain, given_model, remedies = checked(text, str(file))
-    place = (domain if domain is not None else given_domain, model or given_model)
-    digest = protocol_hash(*place, remedies)
+    domain, model, remedies = checked(read_file(file), str(file), domain, model)
+    digest = protocol_hash(domain, model, remedies)
     if not dry_run:
         with state.ledger() as ledger:
-            note_import(ledger, *place, remedies, str(file))
-    data = {"candidate": digest, "domain": place[0], "model": place[1], "remedies": len(remedies), "dry_run": dry_run}
-    state.out("protocol", data, f"{digest[:12]}  {len(remedies)} remedies for {place[0] or 'any domain'} on {place[1]}")
+            note_import(ledger, domain, model, remedies, str(file))
+    data = {"candidate": digest, "domain": domain, "model": model, "remedies": len(remedies), "dry_run": dry_run}
+    state.out("protocol", data, f"{digest[:12]}  {len(remedies)} remedies for {domain or 'any domain'} on {model}")
     state.notice(f"it is a candidate; next: metaagent learn test --protocol {digest[:12]}")
 
 

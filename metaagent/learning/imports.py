@@ -2,39 +2,94 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 from metaagent.errors import UsageError
 from metaagent.learning.export import read_json
 from metaagent.ledger import proposals, protocols
 from metaagent.ledger.database import Ledger
 from metaagent.ledger.proposals import Proposed
-from metaagent.records import ArtifactForm, Brief, Protocol, Remedy
-from metaagent.remedies.apply import apply
+from metaagent.records import Protocol, Remedy
 from metaagent.remedies.cap import added_tokens, over_cap
 from metaagent.remedies.fixers import find_fixer
+from metaagent.remedies.settings import check_settings, domain_flaw, model_flaw
+
+LARGEST_FILE = 4_000_000
+"""Bytes. A pool of solved tasks is the largest thing that learning writes: some hundreds of kB."""
+MOST_REMEDIES = 64
+"""Learning makes about ten."""
+MOST_ALIKE = 32
+"""Remedies of one kind and name. Steps of ``sql.views`` come as fixers of that one name; little else comes twice."""
 
 
-def checked(text: str, where: str) -> tuple[str, str, list[Remedy]]:
-    """Domain, model and remedies of an exported protocol. Raises UsageError for what is no protocol, holds a kind or a
-    fixer that nobody here registers, or adds more to prompts than any protocol may. Its texts reach prompts as those of
-    a task do, unable to break the chat format; a trial decides whether they help."""
+def read_file(path: Path) -> str:
+    """The text of a protocol's file. Raises UsageError for what cannot be read, and for more than ``LARGEST_FILE``."""
     try:
-        domain, model, remedies = read_json(text)
+        with path.open("rb") as file:
+            held = file.read(LARGEST_FILE + 1)
+        if len(held) > LARGEST_FILE:
+            raise UsageError(f"{path} is larger than a protocol may be: {LARGEST_FILE // 1_000_000} MB")
+        return held.decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read {path}: {error}") from error
+
+
+def checked(
+    text: str, where: str, domain: str | None = None, model: str | None = None
+) -> tuple[str, str, list[Remedy]]:
+    """Domain, model and remedies of an exported protocol; ``domain`` and ``model`` take the place of its own. Raises
+    UsageError for what is no protocol, was changed after it was exported, or does not hold (``check``). Its texts reach
+    prompts as those of a task do, unable to break the chat format; a trial decides whether they help."""
+    try:
+        own_domain, own_model, remedies = read_json(text)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{where}: {error}", mend="metaagent protocol export --to json") from error
-    protocol = Protocol(0, domain, model, tuple(remedies))
+    place = (own_domain if domain is None else domain, own_model if model is None else model)
+    check(Protocol(0, *place, tuple(remedies)), where)
+    return *place, remedies
+
+
+def check(protocol: Protocol, where: str) -> None:
+    """Raises UsageError for a protocol that learning did not make and that cannot work: no remedies or too many, a kind
+    or a fixer that nobody here registers, settings that do not hold, more tokens for prompts than any may add."""
     try:
-        apply(protocol, Brief("", "", "", domain, {}, ArtifactForm()))
-        for remedy in remedies:
-            if remedy.kind == "fixer":
-                find_fixer(remedy.name)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UsageError(f"{where}: a remedy's settings do not hold: {error}") from error
-    tokens = added_tokens(protocol)
-    if over_cap(tokens):
-        raise UsageError(f"{where}: it adds about {tokens} tokens to every prompt, more than a protocol may")
-    return domain, model, remedies
+        _check_place(protocol)
+        _check_number(protocol.remedies)
+        for remedy in protocol.remedies:
+            _check_remedy(remedy)
+        tokens = added_tokens(protocol)
+        if over_cap(tokens):
+            raise UsageError(f"{where}: it adds about {tokens} tokens to every prompt, more than a protocol may")
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{where}: {error}", mend=f"edit {where}") from error
+
+
+def _check_place(protocol: Protocol) -> None:
+    if wrong := domain_flaw(protocol.domain):
+        raise ValueError(f"its domain {wrong}")
+    if wrong := model_flaw(protocol.model):
+        raise ValueError(f"its model {wrong}")
+
+
+def _check_number(remedies: Sequence[Remedy]) -> None:
+    if not remedies:
+        raise ValueError("it holds no remedies, so there is nothing to try")
+    if len(remedies) > MOST_REMEDIES:
+        raise ValueError(f"it holds {len(remedies)} remedies; {MOST_REMEDIES} is the most")
+    [((kind, name), count)] = Counter((one.kind, one.name) for one in remedies).most_common(1)
+    if count > MOST_ALIKE:
+        raise ValueError(f"it holds the {kind} {name[:40]!r} {count} times; {MOST_ALIKE} is the most")
+
+
+def _check_remedy(remedy: Remedy) -> None:
+    try:
+        check_settings(remedy)
+    except ValueError as error:
+        raise ValueError(f"a remedy's settings do not hold: {error}") from error
+    if remedy.kind == "fixer":
+        find_fixer(remedy.name)
 
 
 def note_import(ledger: Ledger, domain: str, model: str, remedies: Sequence[Remedy], where: str) -> Protocol:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from metaagent.learning.imports import LARGEST_FILE, MOST_ALIKE, MOST_REMEDIES
 from metaagent.ledger import protocols
 from metaagent.ledger.proposals import against
 from metaagent.records import Remedy
@@ -71,3 +72,84 @@ def test_what_does_not_hold_is_refused(remedies: list[object], said: str, worksp
     file.write_text(json.dumps(body), encoding="utf-8")
     ran = cli("protocol", "import", file)
     assert ran.status != 0 and said in ran.err
+
+
+FENCE = {"kind": "fixer", "name": "text.fence"}
+
+
+def written(workspace: Path, **values: object) -> Path:
+    file = workspace / "given.json"
+    body = {"schema": "metaagent/protocol@1", "domain": "data.json", "model": "m", "remedies": [FENCE]}
+    file.write_text(json.dumps({**body, **values}), encoding="utf-8")
+    return file
+
+
+HOT = [{"kind": "option", "name": "options", "settings": {"temperature": "hot"}}]
+CHEAT = [
+    {"kind": "rule", "name": "long", "settings": {"text": "x" * 40_000}},
+    {"kind": "exemplar", "name": "nearest", "settings": {"pool": [], "cap": -1_000_000}},
+]
+BAD: list[tuple[dict[str, object], str]] = [
+    ({"remedies": HOT}, "temperature must be a number from 0 to 2"),
+    ({"remedies": CHEAT}, "cap must be a whole number"),
+    ({"remedies": CHEAT[:1]}, "more than a protocol may"),
+    ({"remedies": []}, "no remedies"),
+    ({"remedies": [FENCE] * 20_000}, f"{MOST_REMEDIES} is the most"),
+    ({"remedies": [FENCE] * (MOST_ALIKE + 1)}, f"{MOST_ALIKE} is the most"),
+    ({"remedies": [{"kind": "rule", "name": "r", "settings": {"text": "\ud800 x"}}]}, "surrogate"),
+    ({"remedies": [{**FENCE, "settings": {"rank": float("inf")}}]}, "no number"),
+    ({"domain": "../../x"}, "its domain must be"),
+    ({"domain": "a\0b"}, "its domain must be"),
+    ({"model": "m\nSYSTEM pwned"}, "its model must be"),
+]
+
+
+@pytest.mark.parametrize(("values", "said"), BAD)
+def test_an_import_and_a_file_to_test_are_held_against_the_same(
+    values: dict[str, object], said: str, workspace: Path, cli: Cli
+) -> None:
+    file = written(workspace, **values)
+    for command in (("protocol", "import", file), ("learn", "test", "--dry-run", "--protocol", file)):
+        ran = cli(*command)
+        assert ran.status == 2 and said in ran.err, ran.err
+
+
+def test_a_place_of_the_command_line_is_held_against_the_same(workspace: Path, cli: Cli) -> None:
+    file = written(workspace)
+    for option, value in (("--domain", "../x"), ("--model", "m\nSYSTEM x"), ("--model", "")):
+        assert cli("protocol", "import", file, option, value).status == 2
+    assert cli("protocol", "import", file, "--domain", "data.sql", "--model", "other").status == 0
+
+
+def test_what_was_changed_after_its_export_is_refused(learned: str, cli: Cli, workspace: Path) -> None:
+    exported = cli("protocol", "export", learned[:10]).out
+    file = workspace / "exported.json"
+    file.write_text(exported, encoding="utf-8")
+    assert cli("protocol", "import", file, "--dry-run", "--domain", "data.sql").status == 0
+    file.write_text(exported.replace("Dates are", "Dates are never"), encoding="utf-8")
+    ran = cli("protocol", "import", file)
+    assert ran.status == 2 and "it was changed after it was exported" in ran.err
+
+
+def test_a_file_that_is_too_large_is_not_read(workspace: Path, cli: Cli) -> None:
+    file = workspace / "large.json"
+    file.write_bytes(b" " * (LARGEST_FILE + 1))
+    for command in (("protocol", "import", file), ("learn", "test", "--protocol", file)):
+        ran = cli(*command)
+        assert ran.status == 2 and "larger than a protocol may be: 4 MB" in ran.err
+
+
+def test_an_export_of_what_learning_makes_of_several_lines_is_imported(workspace: Path, cli: Cli) -> None:
+    text = "What the library `house` has.\n- Money.\n  rounded(value)"
+    file = written(workspace, remedies=[{"kind": "rule", "name": "library.house", "settings": {"text": text}}])
+    assert cli("protocol", "import", file).status == 0
+
+
+@pytest.mark.parametrize("why", ["", "  "])
+def test_what_a_person_puts_in_force_has_a_reason(learned: str, why: str, cli: Cli, workspace: Path) -> None:
+    for command in (("learn", "promote", learned[:10]), ("learn", "rollback")):
+        ran = cli(*command, "--why", why)
+        assert ran.status == 2 and "reason" in ran.err
+    with Workspace(workspace).open_ledger() as ledger:
+        assert protocols.active(ledger, "data.json", "qwen2.5-coder-1.5b").hash == learned
+        assert len(ledger.query("SELECT id FROM activations")) == 1

@@ -346,3 +346,6 @@ _OPERATORS: Final[dict[str, Callable[..., Any]]] = {
     "extended": lambda scope, value, side: spans.extended(side, _text(value), scope.text),
     "after": lambda _, value, label: spans.after_label(label, _text(value)),
 }  # fmt: skip
+
+OPERATORS: Final = frozenset({"own", "const", "text", "field", "fixed", "concat", *strings.STRING, *_OPERATORS})
+"""Every name that an expression may begin with."""

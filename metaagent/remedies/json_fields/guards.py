@@ -22,6 +22,12 @@ from metaagent.remedies.json_fields.words import fold, word_set
 
 Guard = Sequence[Any]
 
+GUARDS: Final = {
+    **dict.fromkeys(("and", "not", "word", "own-word", "title-word", "settled", "mostly-settled", "trait"), 1),
+    **dict.fromkeys(("beside", "shape", "equals"), 2),
+}
+"""Every name that a guard may begin with, and how many parameters it needs at least."""
+
 
 def holds(guard: Guard, scope: Scope) -> bool:
     """Whether the guard holds; False where it cannot be told."""
