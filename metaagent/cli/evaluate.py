@@ -72,6 +72,10 @@ def command(
         options = {"split": split, "agent": agent, "retries": retries, "limit": limit, "jobs": jobs}
         _measure_set(state, tasks, protocol, options)
         return
+    if html is not None:
+        from metaagent.cli.files import only_our_page
+
+        only_our_page(html)  # before anything is computed that would then not be written
     summaries = _learned(state, ablation=learning or html is not None)
     if html is not None:
         _write_page(state, html, summaries)
