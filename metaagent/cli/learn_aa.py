@@ -38,6 +38,7 @@ def command(
         ("replies that changed", f"{found.changed} of {found.tasks}"),
         ("pairs that broke", found.inconclusive),
         ("model calls", found.calls),
+        ("in force for them", ", ".join(digest[:12] for digest in found.protocols)),
         ("engine", printable(", ".join(f"{key} {value}" for key, value in found.engine.items() if value))),
     ]
     state.out("learn", {**asdict(found), "flips": share}, Table(["measure", "value"], rows))
