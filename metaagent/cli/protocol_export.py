@@ -26,6 +26,7 @@ def export(
     from metaagent.errors import StorageError, UsageError
     from metaagent.learning.export import FORMS as MAKE
     from metaagent.learning.export import Export
+    from metaagent.learning.standing import known, sentence
 
     state = current()
     if to not in FORMS:
@@ -33,10 +34,13 @@ def export(
     with state.ledger(read_only=True) as ledger:
         protocol = _chosen(ledger, version)
         readable = _readable(ledger, protocol)
+        standing = sentence(known(ledger, protocol))
         if to == "python":
             text = _python(state, ledger, protocol, readable)
         else:
-            text = MAKE[to](Export(protocol, readable, _base_model(state, protocol)))
+            text = MAKE[to](Export(protocol, readable, _base_model(state, protocol), standing))
+    if protocol.remedies:
+        state.notice(f"v{protocol.version}: {standing}")
     if output is None:
         render.show(text.rstrip("\n"))
         return
