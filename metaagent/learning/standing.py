@@ -48,7 +48,7 @@ def sentence(found: Known) -> str:
 
 
 def _tried(found: Known) -> str:
-    counts = f"{found.gains} gains, {found.losses} losses"
+    counts = f"gains {found.gains}, losses {found.losses}"
     match found.verdict:
         case "promote":
             return f"promoted by a trial on {found.pairs} tasks that are kept apart for trials ({counts})"

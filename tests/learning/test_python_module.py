@@ -63,9 +63,8 @@ def test_a_classifier_is_part_of_it() -> None:
 
 
 def test_it_says_what_is_known_of_the_version_and_no_more() -> None:
-    head = module_of(protocol(Remedy("fixer", "text.fence")), [], 2, "Rejected by a trial.").source.partition(
-        "from __"
-    )[0]
+    made = module_of(protocol(Remedy("fixer", "text.fence")), [], 2, "Rejected by a trial.")
+    head = made.source.partition("from __")[0]
     assert "\nRejected by a trial.\n" in head and "prove" not in head
 
 

@@ -18,8 +18,8 @@ from tests.orchestrator.place import BACKEND
         (Known(), "Never tried by a trial; not in force."),
         (Known(action="manual"), "Never tried by a trial; put in force by hand."),
         (Known(imported=True), "Imported; never tried by a trial; not in force."),
-        (Known("reject", 9, 1, 4), "Rejected by a trial (1 gains, 4 losses); not in force."),
-        (Known("inconclusive", 9, 1, 0), "Tried, without a decision (1 gains, 0 losses); not in force."),
+        (Known("reject", 9, 1, 4), "Rejected by a trial (gains 1, losses 4); not in force."),
+        (Known("inconclusive", 9, 1, 0), "Tried, without a decision (gains 1, losses 0); not in force."),
         (Known("open"), "Its trial is not decided yet; not in force."),
     ],
 )
