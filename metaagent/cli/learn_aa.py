@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from metaagent.cli.locking import IfLocked, only_run
 from metaagent.cli.state import Table, complete_model, current, printable
 
 
@@ -18,6 +19,7 @@ def command(
     limit: Annotated[int | None, typer.Option(min=1, help="At most this many mine tasks.")] = None,
     retries: Annotated[int, typer.Option(min=0, max=10, help="Further rungs after the first try.")] = 0,
     jobs: Annotated[int | None, typer.Option(min=1, max=256, help="Attempts at once.")] = None,
+    if_locked: IfLocked = "fail",
 ) -> None:
     """Ask everything twice: how many outcomes flip by themselves."""
     from dataclasses import asdict
@@ -28,7 +30,10 @@ def command(
 
     state = current()
     name = model or state.config().default_model
-    found = aa(state.workspace(), domain, name, state.notice, limit=limit, jobs=jobs, retries=retries)
+    with only_run(state, if_locked) as held:
+        if not held:
+            return
+        found = aa(state.workspace(), domain, name, state.notice, limit=limit, jobs=jobs, retries=retries)
     share = wilson(found.flips, found.tasks)
     rows = [
         (
