@@ -6,12 +6,18 @@ from typing import Annotated
 
 import typer
 
+from metaagent.cli.complete import complete_domain
 from metaagent.cli.locking import IfLocked, only_run
 from metaagent.cli.state import Table, complete_model, current, printable
 
 
 def command(
-    domain: Annotated[str, typer.Option("--domain", metavar="DOMAIN", help="Only this domain and those below.")] = "",
+    domain: Annotated[
+        str,
+        typer.Option(
+            "--domain", metavar="DOMAIN", help="Only this domain and those below.", autocompletion=complete_domain
+        ),
+    ] = "",
     model: Annotated[
         str | None,
         typer.Option("--model", metavar="MODEL", help="Default: the default.", autocompletion=complete_model),

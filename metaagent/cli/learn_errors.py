@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from metaagent.cli.complete import complete_domain, complete_kind
 from metaagent.cli.state import Column, State, Table, complete_task, current
 
 if TYPE_CHECKING:
@@ -13,11 +14,19 @@ if TYPE_CHECKING:
 
     from metaagent.ledger.database import Row
 
-Kind = Annotated[str | None, typer.Option("--kind", metavar="KIND", help="Only this kind: format, assertion, ...")]
+Kind = Annotated[
+    str | None,
+    typer.Option("--kind", metavar="KIND", help="Only this kind: format, assertion, ...", autocompletion=complete_kind),
+]
 TaskOption = Annotated[
     str | None, typer.Option("--task", metavar="TASK", help="Only this task.", autocompletion=complete_task)
 ]
-Domain = Annotated[str | None, typer.Option("--domain", metavar="DOMAIN", help="Only this domain and those below it.")]
+Domain = Annotated[
+    str | None,
+    typer.Option(
+        "--domain", metavar="DOMAIN", help="Only this domain and those below it.", autocompletion=complete_domain
+    ),
+]
 ValidatorOption = Annotated[str | None, typer.Option("--validator", metavar="NAME", help="Only this validator.")]
 Since = Annotated[str | None, typer.Option("--since", metavar="SPAN", help="Seen within 90s, 15m, 2h or 7d.")]
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from metaagent.cli import render
+from metaagent.cli.complete import complete_protocol
 from metaagent.cli.locking import IfLocked, only_run
 from metaagent.cli.state import Column, State, Table, complete_agent, current
 
@@ -23,7 +24,12 @@ PAINT = {"promote": "green", "reject": "red", "inconclusive": "yellow"}
 
 def command(
     protocol: Annotated[
-        str | None, typer.Option(metavar="HASH|FILE", help="A stored protocol, or a JSON file; default: the proposed.")
+        str | None,
+        typer.Option(
+            metavar="HASH|FILE",
+            help="A stored protocol, or a JSON file; default: the proposed.",
+            autocompletion=complete_protocol,
+        ),
     ] = None,
     metric: Annotated[
         str, typer.Option(metavar="passed|score", help="What counts: tasks passed, or scores.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from metaagent.cli.complete import complete_among, complete_domain, complete_protocol
 from metaagent.cli.state import State, current
 
 if TYPE_CHECKING:
@@ -17,8 +18,13 @@ FORMS = ("json", "python", "system-prompt", "agents-md", "claude-md", "modelfile
 
 
 def export(
-    version: Annotated[str | None, typer.Argument(metavar="[V]", help="v3, or a hash; default: in force.")] = None,
-    to: Annotated[str, typer.Option("--to", metavar="|".join(FORMS), help="The form.")] = "json",
+    version: Annotated[
+        str | None,
+        typer.Argument(metavar="[V]", help="v3, or a hash; default: in force.", autocompletion=complete_protocol),
+    ] = None,
+    to: Annotated[
+        str, typer.Option("--to", metavar="|".join(FORMS), help="The form.", autocompletion=complete_among(FORMS))
+    ] = "json",
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Default: stdout.")] = None,
 ) -> None:
     """Print what was learned in a form that other tools read; python: a module that holds the fixers."""
@@ -65,7 +71,10 @@ def _python(state: State, ledger: Ledger, protocol: Protocol, readable: tuple[st
 
 def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What `protocol export --to json` wrote.")],
-    domain: Annotated[str | None, typer.Option(metavar="DOMAIN", help="For this domain in place of its own.")] = None,
+    domain: Annotated[
+        str | None,
+        typer.Option(metavar="DOMAIN", help="For this domain in place of its own.", autocompletion=complete_domain),
+    ] = None,
     model: Annotated[str | None, typer.Option(metavar="MODEL", help="For this model in place of its own.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check it.")] = False,
 ) -> None:
