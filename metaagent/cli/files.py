@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 
 HEAD = 2048
 """The first bytes of a page, in which it says who wrote it."""
@@ -33,7 +34,7 @@ def only_our_page(path: Path) -> None:
     if not ours:
         raise UsageError(
             f"{path} is there already and is no page that metaagent wrote; it is kept",
-            mend=f"metaagent evaluate --html {path.with_name(f'{path.stem}-new.html')}",
+            mend=f"metaagent evaluate --html {quote(str(path.with_name(f'{path.stem}-new.html')))}",
         )
 
 

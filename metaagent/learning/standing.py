@@ -29,7 +29,7 @@ def known(ledger: Ledger, protocol: Protocol) -> Known:
     return Known(
         *_ended(tried[-1] if tried else None),
         action=active["action"] if active else None,
-        imported=bool(stored) and str(stored["note"]).startswith("imported from"),
+        imported=stored is not None and str(stored["note"]).startswith("imported from"),
     )
 
 
