@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from metaagent.cli.attempts import OUTCOME_STYLES
+from metaagent.cli.files import write_whole
 from metaagent.cli.state import Column, State, Table, complete_task, current, noun, printable
 from metaagent.errors import NotFoundError, UsageError
 
@@ -127,13 +128,11 @@ def _free_name(target: Path) -> Path:
 
 
 def _put(target: Path, data: bytes, kept: Path | None) -> None:
-    """Write beside it, then rename: no half artifact is ever there."""
+    """What was there is copied to ``kept`` first."""
     target.parent.mkdir(parents=True, exist_ok=True)
     if kept is not None:
         shutil.copy2(target, kept)
-    beside = target.with_name(f".{target.name}.metaagent")
-    beside.write_bytes(data)
-    beside.replace(target)
+    write_whole(target, data)
 
 
 def _target(state: State, found: Artifact, to: Path | None) -> Path:

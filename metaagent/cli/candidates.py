@@ -53,7 +53,7 @@ def from_file(state: State, path: Path) -> Protocol:
         raise UsageError(f"{path} is not JSON: {error}", mend=f"edit {path}") from error
     body: Any = value.get("data", value) if isinstance(value, dict) else None
     if not isinstance(body, dict) or not isinstance(body.get("remedies"), list):
-        raise UsageError(f"{path} is no protocol: it has no list of remedies", mend="metaagent protocol show --json")
+        raise UsageError(f"{path} is no protocol: no list of remedies", mend="metaagent protocol export --to json")
     remedies = []
     for one in body["remedies"]:
         if not isinstance(one, dict) or one.get("kind") not in KINDS or not isinstance(one.get("name"), str):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from metaagent.cli.complete import complete_domain, complete_measured, complete_set
 from metaagent.cli.render import counted
 from metaagent.cli.state import Column, State, Table, complete_agent, current
 
@@ -24,10 +25,18 @@ def command(
     since: Annotated[str | None, typer.Option(metavar="SPAN", help="Attempts started within 2h, 7d...")] = None,
     by: Annotated[str | None, typer.Option(metavar="|".join(GROUPS), help="One row for each.")] = None,
     tasks: Annotated[
-        str | None, typer.Option(metavar="SET", help="Measure this set of tasks now; the board stays as it is.")
+        str | None,
+        typer.Option(
+            metavar="SET", help="Measure this set of tasks now; the board stays as it is.", autocompletion=complete_set
+        ),
     ] = None,
     protocol: Annotated[
-        str | None, typer.Option(metavar="V", help="With --tasks: 0 for none, a hash, or placebo; default: in force.")
+        str | None,
+        typer.Option(
+            metavar="V",
+            help="With --tasks: 0 for none, a hash, or placebo; default: in force.",
+            autocompletion=complete_measured,
+        ),
     ] = None,
     split: Annotated[
         str | None, typer.Option(metavar="mine|gate|sealed", help="With --tasks: only this part of the set.")
@@ -47,7 +56,13 @@ def command(
         typer.Option("--reveal", help="Show the errors of sealed tasks (of --tasks, --domain), which retires them."),
     ] = False,
     domain: Annotated[
-        str | None, typer.Option("--domain", metavar="DOMAIN", help="With --reveal: only this domain and those below.")
+        str | None,
+        typer.Option(
+            "--domain",
+            metavar="DOMAIN",
+            help="With --reveal: only this domain and those below.",
+            autocompletion=complete_domain,
+        ),
     ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="With --reveal: do not ask.")] = False,
 ) -> None:
@@ -72,6 +87,10 @@ def command(
         options = {"split": split, "agent": agent, "retries": retries, "limit": limit, "jobs": jobs}
         _measure_set(state, tasks, protocol, options)
         return
+    if html is not None:
+        from metaagent.cli.files import only_our_page
+
+        only_our_page(html)  # before anything is computed that would then not be written
     summaries = _learned(state, ablation=learning or html is not None)
     if html is not None:
         _write_page(state, html, summaries)

@@ -94,6 +94,7 @@ def _kept(one: Summary) -> str:
 
 def write_page(ledger: Ledger, path: Path, found: list[Summary]) -> None:
     """One page for each domain would be many: the first has the charts, all have their tables."""
+    from metaagent.cli.files import write_whole
     from metaagent.errors import StorageError, UsageError
     from metaagent.learning.summary import spent, weeks
     from metaagent.monitor.page import Grid, Report, page
@@ -126,7 +127,7 @@ def write_page(ledger: Ledger, path: Path, found: list[Summary]) -> None:
         for one in found
     ]
     try:
-        path.write_text(page(reports, shared), encoding="utf-8")
+        write_whole(path, page(reports, shared).encode())
     except OSError as error:
         raise StorageError(f"cannot write {path}: {error.strerror}") from error
 

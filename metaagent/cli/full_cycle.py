@@ -8,6 +8,7 @@ import typer
 
 from metaagent.cli.learn_loop import Metric, quiet_observer, table
 from metaagent.cli.learn_propose import Domain
+from metaagent.cli.locking import IfLocked, only_run
 from metaagent.cli.state import State, current
 
 if TYPE_CHECKING:
@@ -24,22 +25,18 @@ def command(
     retries: Annotated[int, typer.Option(min=0, max=10, help="In the run: further rungs after the first try.")] = 0,
     metric: Metric = "auto",
     jobs: Annotated[int | None, typer.Option(min=1, max=256, help="Model calls at once.")] = None,
-    if_locked: Annotated[
-        str, typer.Option(metavar="skip|wait|fail", help="What to do while another run is going on.")
-    ] = "fail",
+    if_locked: IfLocked = "fail",
 ) -> None:
     """Run the board, learn from its errors, measure sealed tasks, and say whether it improves. Resumable."""
     from metaagent.cli.evaluate import learning_report, learning_summaries
     from metaagent.cli.learn_test import watching as watching_trials
     from metaagent.orchestrator.budget import parse_budget
     from metaagent.orchestrator.full_cycle import CycleOptions, full_cycle
-    from metaagent.orchestrator.runlock import run_lock
 
     state = current()
     options = CycleOptions(limit, retries, domain, parse_budget(budget or None), metric, jobs)
-    with run_lock(state.workspace(), if_locked) as held:
+    with only_run(state, if_locked) as held:
         if not held:
-            state.notice("another run is going on; nothing done")
             return
         with watching_trials(state) as watch:
             cycle = full_cycle(state.workspace(), options, _observer(state), watch, state.notice)
@@ -86,8 +83,11 @@ def _close(state: State, cycle: Cycle) -> None:
         state.notice(f"watched {one.protocol[:12]} ({one.domain or 'no domain'}): {one.verdict}, {seen}")
     for text in dict.fromkeys(text for one in cycle.learned for text in one.said):
         state.notice(text)
-    promoted = sum(one.promoted for one in cycle.learned)
+    promoted = [result.candidate for one in cycle.learned for result in one.trials if result.activation]
     calls = cycle.run.calls + sum(one.calls for one in cycle.learned) + sum(one.calls for one in cycle.measured)
     tasks = f"{cycle.run.tasks} tasks: {cycle.run.passed} passed, {cycle.run.failed} failed"
-    state.notice(f"{tasks}; {promoted} promoted; {calls} model calls, {cycle.seconds:.1f} s")
-    state.notice("next: metaagent protocol show" if promoted else "next: metaagent learn history")
+    state.notice(f"{tasks}; {len(promoted)} promoted; {calls} model calls, {cycle.seconds:.1f} s")
+    if promoted:
+        state.notice(f"v{promoted[-1].version} is new; next: metaagent protocol show {promoted[-1].hash[:12]}")
+    else:
+        state.notice("next: metaagent learn history")

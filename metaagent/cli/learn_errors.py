@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from metaagent.cli.complete import complete_domain, complete_kind
 from metaagent.cli.state import Column, State, Table, complete_task, current
 
 if TYPE_CHECKING:
@@ -13,14 +14,23 @@ if TYPE_CHECKING:
 
     from metaagent.ledger.database import Row
 
-Kind = Annotated[str | None, typer.Option("--kind", metavar="KIND", help="Only this kind: format, assertion, ...")]
+Kind = Annotated[
+    str | None,
+    typer.Option("--kind", metavar="KIND", help="Only this kind: format, assertion, ...", autocompletion=complete_kind),
+]
 TaskOption = Annotated[
     str | None, typer.Option("--task", metavar="TASK", help="Only this task.", autocompletion=complete_task)
 ]
-Domain = Annotated[str | None, typer.Option("--domain", metavar="DOMAIN", help="Only this domain and those below it.")]
+Domain = Annotated[
+    str | None,
+    typer.Option(
+        "--domain", metavar="DOMAIN", help="Only this domain and those below it.", autocompletion=complete_domain
+    ),
+]
 ValidatorOption = Annotated[str | None, typer.Option("--validator", metavar="NAME", help="Only this validator.")]
 Since = Annotated[str | None, typer.Option("--since", metavar="SPAN", help="Seen within 90s, 15m, 2h or 7d.")]
 
+_NONE = "no error events yet; next: metaagent run"
 _STYLES = {"infrastructure": "yellow"}
 
 
@@ -38,12 +48,13 @@ def command(
     from metaagent.ledger.error_events import EventFilters
 
     state = current()
-    rows = _rows(state, EventFilters(None, kind_named(kind), task, domain, validator, since_moment(since)), limit)
+    filters = EventFilters(None, kind_named(kind), task_named(state, task), domain, validator, since_moment(since))
+    rows = _rows(state, filters, limit)
     if jsonl:
         for row in rows:
             state.line(row)
         return
-    state.out("learn", rows, table(rows))
+    state.out("learn", rows, table(rows, _why_none(state, filters.task_id) if not rows else ""))
     if len(rows) == limit:
         state.notice(f"the newest {limit}; --limit shows more")
 
@@ -80,8 +91,55 @@ def kind_named(text: str | None) -> str | None:
     raise UsageError(f"no kind '{text}'{hint}", mend=f"one of: {', '.join(ErrorKind)}")
 
 
-def table(rows: list[dict[str, Any]]) -> Table:
-    """Error events, one a row."""
+def task_named(state: State, text: str | None) -> str | None:
+    """The id of a task of the board, of the ledger or of a specification, in any letter case; raises NotFoundError with
+    the nearest."""
+    from difflib import get_close_matches
+
+    from metaagent.errors import NotFoundError
+
+    if text is None:
+        return None
+    known = _known_tasks(state)
+    for name in (text, text.upper()):
+        if name in known:
+            return name
+    near = get_close_matches(text.upper(), known, n=1, cutoff=0.6)
+    hint = f"; did you mean '{near[0]}'?" if near else ""
+    raise NotFoundError(f"no task '{text}'{hint}", mend="metaagent task list")
+
+
+def _known_tasks(state: State) -> set[str]:
+    from metaagent.ledger.tasks import latest_versions
+    from metaagent.tasks.index import SpecIndex
+
+    known = {name for name, _ in complete_task("")} | set(SpecIndex(state.workspace().root).ids())
+    if state.has_ledger():
+        with state.ledger(read_only=True) as ledger:
+            known |= {row["task_id"] for row in latest_versions(ledger)}
+    return known
+
+
+def _why_none(state: State, task_id: str | None) -> str:
+    """Why no error event is shown, and what to type next."""
+    from metaagent.cli.mine import mine_ledger
+    from metaagent.ledger.foreign import finished
+    from metaagent.ledger.splits import current as current_splits
+
+    if not state.has_ledger():
+        return _NONE
+    with mine_ledger(state) as (ledger, mine):
+        ingested = sum(row["errors"] for row in finished(ledger))
+        elsewhere = task_id is not None and task_id in set(current_splits(ledger)) - mine
+    if elsewhere:
+        return f"{task_id} is not in the mine split, and only that is shown; next: metaagent learn errors"
+    if ingested and task_id is None:
+        return f"no error events of tasks here; next, for the {ingested} errors ingested: metaagent learn patterns"
+    return _NONE
+
+
+def table(rows: list[dict[str, Any]], empty: str = _NONE) -> Table:
+    """Error events, one a row; ``empty`` says why there are none."""
     columns: list[Column | str] = [
         "task",
         Column("kind", paint=_STYLES),
@@ -91,7 +149,7 @@ def table(rows: list[dict[str, Any]]) -> Table:
         "what",
     ]
     cells = [(r["task_id"], r["kind"], r["validator"], r["location"], r["attempt_id"], _what(r)) for r in rows]
-    return Table(columns, cells, empty="no error events yet; next: metaagent run")
+    return Table(columns, cells, empty=empty)
 
 
 def _what(row: dict[str, Any]) -> str:

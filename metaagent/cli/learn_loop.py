@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from metaagent.cli.learn_propose import Domain
+from metaagent.cli.locking import IfLocked, only_run
 from metaagent.cli.state import Column, State, Table, current
 from metaagent.errors import UsageError
 
@@ -40,6 +41,7 @@ def command(
     metric: Metric = "auto",
     rounds: Annotated[int, typer.Option(min=1, max=20, help="At most so many promotions for a domain.")] = 3,
     jobs: Annotated[int | None, typer.Option(min=1, max=256, help="Model calls at once.")] = None,
+    if_locked: IfLocked = "fail",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be proposed.")] = False,
 ) -> None:
     """Learn from errors: patterns, causes, remedies, trials. Without a subcommand: the whole loop, within --budget."""
@@ -53,11 +55,12 @@ def command(
     from metaagent.cli.learn_test import watching as watching_trials
     from metaagent.orchestrator.budget import parse_budget
     from metaagent.orchestrator.learn import LearnOptions, learn
-    from metaagent.orchestrator.runlock import run_lock
 
     state = current()
     options = LearnOptions(domain, parse_budget(budget or None), metric, jobs, rounds)
-    with run_lock(state.workspace(), "fail"), watching_trials(state) as watch:
+    with only_run(state, if_locked) as held, watching_trials(state) as watch:
+        if not held:
+            return
         found = learn(state.workspace(), options, quiet_observer(state), watch, state.notice)
     state.out("learn", [row(one) for one in found], table(found))
     for text in dict.fromkeys(text for one in found for text in one.said):

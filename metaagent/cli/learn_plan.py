@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from metaagent.cli.complete import complete_protocol
 from metaagent.cli.state import Column, State, Table, current
 
 if TYPE_CHECKING:
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
 
 def command(
     protocol: Annotated[
-        str | None, typer.Option(metavar="HASH|FILE", help="A stored protocol, or a JSON file; default: the proposed.")
+        str | None,
+        typer.Option(
+            metavar="HASH|FILE",
+            help="A stored protocol, or a JSON file; default: the proposed.",
+            autocompletion=complete_protocol,
+        ),
     ] = None,
     metric: Annotated[
         str, typer.Option(metavar="passed|score", help="What counts: tasks passed, or scores.")

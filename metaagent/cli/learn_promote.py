@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from metaagent.cli.complete import complete_domain, complete_protocol
 from metaagent.cli.state import State, current, printable
 
 if TYPE_CHECKING:
@@ -17,7 +18,12 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be 
 
 
 def promote(
-    protocol: Annotated[str, typer.Argument(metavar="PROTOCOL", help="v3, DOMAIN:v3 or the beginning of a hash.")],
+    protocol: Annotated[
+        str,
+        typer.Argument(
+            metavar="PROTOCOL", help="v3, DOMAIN:v3 or the beginning of a hash.", autocompletion=complete_protocol
+        ),
+    ],
     why: Why,
     dry_run: DryRun = False,
 ) -> None:
@@ -43,9 +49,14 @@ def promote(
 def rollback(
     why: Why,
     to: Annotated[
-        str | None, typer.Option("--to", metavar="PROTOCOL", help="This version; default: the one before.")
+        str | None,
+        typer.Option(
+            "--to", metavar="PROTOCOL", help="This version; default: the one before.", autocompletion=complete_protocol
+        ),
     ] = None,
-    domain: Annotated[str | None, typer.Option("--domain", metavar="DOMAIN", help="Of this domain.")] = None,
+    domain: Annotated[
+        str | None, typer.Option("--domain", metavar="DOMAIN", help="Of this domain.", autocompletion=complete_domain)
+    ] = None,
     dry_run: DryRun = False,
 ) -> None:
     """Put the version before, or any other, back in force."""

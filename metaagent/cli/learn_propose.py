@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from metaagent.cli.complete import complete_domain
 from metaagent.cli.render import counted
 from metaagent.cli.state import Column, State, Table, current, printable
 
@@ -14,7 +15,12 @@ if TYPE_CHECKING:
     from metaagent.learning.proposals import Case
     from metaagent.orchestrator.candidates import Subject
 
-Domain = Annotated[str | None, typer.Option("--domain", metavar="DOMAIN", help="Only this domain and those below it.")]
+Domain = Annotated[
+    str | None,
+    typer.Option(
+        "--domain", metavar="DOMAIN", help="Only this domain and those below it.", autocompletion=complete_domain
+    ),
+]
 
 
 def command(

@@ -10,18 +10,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from metaagent.cli import render
+from metaagent.cli.complete import complete_protocol
+from metaagent.cli.locking import IfLocked, only_run
 from metaagent.cli.state import Column, State, Table, complete_agent, current
 
 if TYPE_CHECKING:
     from metaagent.learning.trial import Progress
-    from metaagent.orchestrator.trials import TrialResult
+    from metaagent.orchestrator.trials import TrialOptions, TrialResult
+    from metaagent.records import Protocol
 
 PAINT = {"promote": "green", "reject": "red", "inconclusive": "yellow"}
 
 
 def command(
     protocol: Annotated[
-        str | None, typer.Option(metavar="HASH|FILE", help="A stored protocol, or a JSON file; default: the proposed.")
+        str | None,
+        typer.Option(
+            metavar="HASH|FILE",
+            help="A stored protocol, or a JSON file; default: the proposed.",
+            autocompletion=complete_protocol,
+        ),
     ] = None,
     metric: Annotated[
         str, typer.Option(metavar="passed|score", help="What counts: tasks passed, or scores.")
@@ -32,26 +40,37 @@ def command(
     ] = None,
     jobs: Annotated[int | None, typer.Option(min=1, max=256, help="Pairs at once.")] = None,
     again: Annotated[bool, typer.Option("--again", help="Register a candidate anew that was decided before.")] = False,
+    if_locked: IfLocked = "fail",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be tried.")] = False,
 ) -> None:
     """Try candidates against the protocol in force on the gate tasks; promote what is proven better."""
     from metaagent.cli.candidates import chosen
-    from metaagent.orchestrator.trials import TrialOptions, test
+    from metaagent.orchestrator.trials import TrialOptions
 
     state = current()
-    candidates = chosen(state, protocol, again=again)
     if dry_run:
         from metaagent.cli.learn_plan import show_plan
 
-        show_plan(state, candidates, metric)
+        show_plan(state, chosen(state, protocol, again=again), metric)
         return
     options = TrialOptions(metric=metric, again=again, retries=retries, jobs=jobs, agent=agent)
+    with only_run(state, if_locked) as held:
+        if not held:
+            return
+        results = _tried(state, chosen(state, protocol, again=again), options)
+    state.out("learn", [row(result) for result in results], _table(results))
+
+
+def _tried(state: State, candidates: list[Protocol], options: TrialOptions) -> list[TrialResult]:
+    """One trial after the other, each told of as it ends."""
+    from metaagent.orchestrator.trials import test
+
     results = []
     for candidate in candidates:
         with watching(state) as watch:
             results.append(test(state.workspace(), candidate, options, watch, state.notice))
         _tell(state, results[-1])
-    state.out("learn", [row(result) for result in results], _table(results))
+    return results
 
 
 def row(result: TrialResult) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from metaagent.cli.complete import complete_among, complete_domain, complete_protocol
 from metaagent.cli.state import State, current
 
 if TYPE_CHECKING:
@@ -17,8 +18,13 @@ FORMS = ("json", "python", "system-prompt", "agents-md", "claude-md", "modelfile
 
 
 def export(
-    version: Annotated[str | None, typer.Argument(metavar="[V]", help="v3, or a hash; default: in force.")] = None,
-    to: Annotated[str, typer.Option("--to", metavar="|".join(FORMS), help="The form.")] = "json",
+    version: Annotated[
+        str | None,
+        typer.Argument(metavar="[V]", help="v3, or a hash; default: in force.", autocompletion=complete_protocol),
+    ] = None,
+    to: Annotated[
+        str, typer.Option("--to", metavar="|".join(FORMS), help="The form.", autocompletion=complete_among(FORMS))
+    ] = "json",
     output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Default: stdout.")] = None,
 ) -> None:
     """Print what was learned in a form that other tools read; python: a module that holds the fixers."""
@@ -26,6 +32,7 @@ def export(
     from metaagent.errors import StorageError, UsageError
     from metaagent.learning.export import FORMS as MAKE
     from metaagent.learning.export import Export
+    from metaagent.learning.standing import known, sentence
 
     state = current()
     if to not in FORMS:
@@ -33,10 +40,13 @@ def export(
     with state.ledger(read_only=True) as ledger:
         protocol = _chosen(ledger, version)
         readable = _readable(ledger, protocol)
+        standing = sentence(known(ledger, protocol))
         if to == "python":
             text = _python(state, ledger, protocol, readable)
         else:
-            text = MAKE[to](Export(protocol, readable, _base_model(state, protocol)))
+            text = MAKE[to](Export(protocol, readable, _base_model(state, protocol), standing))
+    if protocol.remedies:
+        state.notice(f"v{protocol.version}: {standing}")
     if output is None:
         render.show(text.rstrip("\n"))
         return
@@ -61,7 +71,10 @@ def _python(state: State, ledger: Ledger, protocol: Protocol, readable: tuple[st
 
 def import_(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What `protocol export --to json` wrote.")],
-    domain: Annotated[str | None, typer.Option(metavar="DOMAIN", help="For this domain in place of its own.")] = None,
+    domain: Annotated[
+        str | None,
+        typer.Option(metavar="DOMAIN", help="For this domain in place of its own.", autocompletion=complete_domain),
+    ] = None,
     model: Annotated[str | None, typer.Option(metavar="MODEL", help="For this model in place of its own.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check it.")] = False,
 ) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from metaagent.cli.complete import complete_protocol
 from metaagent.cli.state import Column, Table, current, printable
 
 if TYPE_CHECKING:
@@ -14,21 +15,11 @@ if TYPE_CHECKING:
     from metaagent.records import Protocol
 
 
-def complete(incomplete: str) -> list[str]:
-    """Names of versions, for shell completion; silent about every problem."""
-    from metaagent.errors import MetaagentError
-    from metaagent.ledger import protocols
-
-    try:
-        with current().ledger(read_only=True) as ledger:
-            names = [f"{row['domain']}:v{row['version']}" for row in protocols.versions(ledger)]
-    except (MetaagentError, OSError, ValueError, LookupError):
-        return []
-    return [name for name in names if name.startswith(incomplete)]
-
-
 Name = Annotated[
-    str, typer.Argument(metavar="PROTOCOL", help="v3, DOMAIN:v3 or the beginning of a hash.", autocompletion=complete)
+    str,
+    typer.Argument(
+        metavar="PROTOCOL", help="v3, DOMAIN:v3 or the beginning of a hash.", autocompletion=complete_protocol
+    ),
 ]
 
 

@@ -245,7 +245,7 @@ IN_FORCE = record(
     dry_run=TRUTH,
 )
 FLIPS = record(
-    "learn aa",
+    "learn aa; protocols: all that were in force for these tasks, protocol: for the most of them",
     model=TEXT,
     protocol=TEXT,
     tasks=COUNT,
@@ -255,6 +255,7 @@ FLIPS = record(
     calls=COUNT,
     steady=TRUTH,
     engine=mapped(ANYTHING),
+    protocols=listed(TEXT),
 )
 
 INSIGHT = record(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from metaagent.cli import listing
+from metaagent.cli.complete import complete_domain
 from metaagent.cli.render import counted
 from metaagent.cli.state import complete_agent, complete_task, current, noun, printable
 
@@ -30,7 +31,9 @@ def list_(
         str | None, typer.Option(metavar="AGENT", help="Assigned to this agent.", autocompletion=complete_agent)
     ] = None,
     priority: Priority = None,
-    domain: Annotated[str | None, typer.Option(metavar="DOMAIN", help="In this domain or below it.")] = None,
+    domain: Annotated[
+        str | None, typer.Option(metavar="DOMAIN", help="In this domain or below it.", autocompletion=complete_domain)
+    ] = None,
     search: Annotated[str | None, typer.Option(metavar="TEXT", help="With this text in id or title.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="At most this many.")] = None,
 ) -> None:
@@ -70,7 +73,9 @@ def add(
     depends: Annotated[
         list[str] | None, typer.Option(metavar="TASK", help="Needs this one.", autocompletion=complete_task)
     ] = None,
-    domain: Annotated[str | None, typer.Option(metavar="DOMAIN", help="Such as data.json.extract.")] = None,
+    domain: Annotated[
+        str | None, typer.Option(metavar="DOMAIN", help="Such as data.json.extract.", autocompletion=complete_domain)
+    ] = None,
     spec: Annotated[str | None, typer.Option(metavar="FILE", help="Its specification, a YAML file.")] = None,
     dry_run: DryRun = False,
 ) -> None:
@@ -99,7 +104,9 @@ def import_(
     id_column: Annotated[str | None, typer.Option("--id", metavar="COLUMN", help="The column with ids.")] = None,
     group: Annotated[str | None, typer.Option(metavar="COLUMN", help="Near-duplicates share its value.")] = None,
     family: Annotated[str | None, typer.Option(metavar="COLUMN", help="The kind of row, for counts by kind.")] = None,
-    domain: Annotated[str | None, typer.Option(metavar="DOMAIN", help="Such as data.json.extract.")] = None,
+    domain: Annotated[
+        str | None, typer.Option(metavar="DOMAIN", help="Such as data.json.extract.", autocompletion=complete_domain)
+    ] = None,
     dry_run: DryRun = False,
 ) -> None:
     """Turn the rows of a table into tasks, with their known answers as key checks."""
@@ -134,7 +141,9 @@ def edit(
     priority: Priority = None,
     due: Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="When it is due; '' for never.")] = None,
     depends: Annotated[str | None, typer.Option(metavar="TASKS", help="All that it needs; '' for none.")] = None,
-    domain: Annotated[str | None, typer.Option(metavar="DOMAIN", help="Its domain; '' for none.")] = None,
+    domain: Annotated[
+        str | None, typer.Option(metavar="DOMAIN", help="Its domain; '' for none.", autocompletion=complete_domain)
+    ] = None,
     dry_run: DryRun = False,
 ) -> None:
     """Change fields of a task; without options, open its specification in $VISUAL or $EDITOR."""

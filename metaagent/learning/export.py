@@ -27,11 +27,12 @@ MOST_EXAMPLES = 4
 @dataclass(frozen=True, slots=True)
 class Export:
     """``readable`` are the lines that learning wrote of the protocol's fixers; ``base_model`` is what an Ollama
-    Modelfile builds on."""
+    Modelfile builds on; ``standing`` says what is known of the version (``learning/standing.py``)."""
 
     protocol: Protocol
     readable: tuple[str, ...]
     base_model: str
+    standing: str
 
 
 def as_json(export: Export) -> str:
@@ -43,6 +44,7 @@ def as_json(export: Export) -> str:
         "model": protocol.model,
         "version": protocol.version,
         "hash": protocol.hash,
+        "standing": export.standing,
         "readable": list(export.readable),
         "remedies": [{"kind": r.kind, "name": r.name, "settings": dict(r.settings)} for r in protocol.remedies],
     }
@@ -62,11 +64,8 @@ def as_markdown(export: Export, title: str) -> str:
     """A section for AGENTS.md or CLAUDE.md."""
     protocol = export.protocol
     place = f"`{_named(protocol.domain) or 'any domain'}` on `{_named(protocol.model)}`"
-    lines = [f"## {title}", "", f"Learned by metaagent for {place},"]
-    lines += [
-        f"protocol v{protocol.version} ({protocol.hash[:12]}); each line was proven on tasks it was not made from.",
-        "",
-    ]
+    lines = [f"## {title}", "", f"From metaagent, for {place},"]
+    lines += [f"protocol v{protocol.version} ({protocol.hash[:12]}). {export.standing}", ""]
     lines += [f"- {line}" for line in (*_conventions(export), *_rules(protocol))] or ["- Nothing was learned yet."]
     for one in _examples(protocol):
         lines += ["", "Example:", "", *_fenced(_asked(one)), "", *_fenced(_answer(one))]

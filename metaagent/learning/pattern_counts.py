@@ -7,12 +7,12 @@ from metaagent.learning.mining import patterns
 from metaagent.learning.patterns import LEAST_EVENTS
 from metaagent.learning.summary import PatternCounts
 from metaagent.ledger.database import Ledger
-from metaagent.ledger.error_events import EventFilters
+from metaagent.ledger.error_events import EventFilters, learnable
 
 
 def pattern_counts(ledger: Ledger, domain: str) -> PatternCounts:
-    """Of one domain: patterns of at least three events, those of them that are reproducible, and the share of all
-    error events that no reproducible pattern holds."""
+    """Of one domain: patterns of at least three events, those of them that are reproducible, the share of all error
+    events that no reproducible pattern holds, and how many tasks have error events."""
     mine = mine_ids(ledger)
     filters = EventFilters(mine, domain=domain or None)
     found = patterns(ledger, mine, filters=filters, least=1)
@@ -22,4 +22,5 @@ def pattern_counts(ledger: Ledger, domain: str) -> PatternCounts:
         patterns=sum(one.events >= LEAST_EVENTS for one in found),
         reproducible=len(solid),
         noise=1 - sum(one.events for one in solid) / events if events else None,
+        failing=len({row["task_id"] for row in learnable(ledger, filters)}),
     )

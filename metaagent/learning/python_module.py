@@ -52,15 +52,15 @@ class Example:
     logprobs: Logprobs = field(default_factory=dict)
 
 
-def module_of(protocol: Protocol, readable: Sequence[str], checked: int | None = None) -> Module:
+def module_of(protocol: Protocol, readable: Sequence[str], checked: int | None = None, standing: str = "") -> Module:
     """The module of a protocol's fixers. ``readable``: the lines that learning wrote of them; ``checked``: on how many
-    stored replies it was compared with metaagent itself."""
+    stored replies it was compared with metaagent itself; ``standing``: what is known of the version."""
     kept = [one for one in in_order(protocol.remedies) if one.kind == "fixer" and not _foreign(one.name)]
     left_out = tuple(dict.fromkeys(filter(None, map(_why_not, protocol.remedies))))
     names = tuple(dict.fromkeys(one.name for one in kept))
     closure = _closure([BUILT_IN[name].partition(":")[0] for name in names])
     parts = [
-        _head(protocol, left_out, checked),
+        _head(protocol, left_out, checked, standing),
         _learned(kept, readable),
         _RUN,
         _records_section(closure),
@@ -217,7 +217,7 @@ def _records_section(closure: Iterable[str]) -> str:
     return "\n\n\n".join(parts) + "\n\n\nrecords_py = SimpleNamespace(**globals())"
 
 
-def _head(protocol: Protocol, left_out: Sequence[str], checked: int | None) -> str:
+def _head(protocol: Protocol, left_out: Sequence[str], checked: int | None, standing: str) -> str:
     place = (
         f"{protocol.domain or 'any domain'} on {protocol.model}, protocol v{protocol.version} ({protocol.hash[:12]})"
     )
@@ -228,9 +228,10 @@ def _head(protocol: Protocol, left_out: Sequence[str], checked: int | None) -> s
     else:
         said = "No reply is stored that it could have been compared on."
     lines = [
-        "Fixers that metaagent learned and proved, as one module without dependencies (Python 3.11 or newer).",
+        "The fixers of a metaagent protocol, as one module without dependencies (Python 3.11 or newer).",
         "",
-        f"Learned for {place}.",
+        f"For {place}.",
+        *([standing] if standing else []),
         said,
         *(["", "Left out:", *(f"- {line}" for line in left_out)] if left_out else []),
         "",

@@ -32,11 +32,13 @@ DOLLARS_PER_KWH = 0.30
 
 @dataclass(frozen=True, slots=True)
 class PatternCounts:
-    """``noise``: the share of error events that no reproducible pattern holds; None without error events."""
+    """``noise``: the share of error events that no reproducible pattern holds; None without error events. ``failing``:
+    the tasks that have some."""
 
     patterns: int
     reproducible: int
     noise: float | None
+    failing: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,7 @@ def _summary(
         patterns=counts.patterns,
         reproducible=counts.reproducible,
         noise=counts.noise,
+        failing=counts.failing,
         fewer_errors=now.fewer_errors if now else Interval(None),
         sealed=now.n if now else 0,
         cost_per_task=_cost(found),

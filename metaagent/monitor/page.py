@@ -33,7 +33,9 @@ svg .tick { fill: var(--soft); font-size: 11px; }
 """
 LONG = 40
 """Characters of a text that is given room to be read in, where a table is wider than the screen."""
-_META = '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+GENERATOR = '<meta name="generator" content="metaagent">'
+"""By this a page is known for one that may be written anew."""
+_META = f'<meta charset="utf-8">{GENERATOR}<meta name="viewport" content="width=device-width">'
 _CLASSES = {Verdict.GO: "go", Verdict.NO_GO: "no-go", Verdict.NOT_ENOUGH: "not"}
 
 

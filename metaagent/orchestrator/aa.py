@@ -1,8 +1,9 @@
-"""A/A trials: the same protocol against itself, everything asked twice. What flips is noise; it decides nothing."""
+"""A/A trials: what is in force against itself, everything asked twice. What flips is noise; it decides nothing."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,11 +21,15 @@ from metaagent.orchestrator.trials import STEADY, all_tasks, engine_key, engine_
 from metaagent.records import Attempt, Outcome, Protocol, Purpose, Task
 from metaagent.workspace import Workspace
 
+Chosen = tuple[Task, Protocol]
+"""A task, and what is in force for it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Flips:
-    """``flips`` of ``tasks`` had another outcome the second time, ``changed`` another reply. ``steady``: with all that
-    was seen before, replies of this engine may stand for new ones."""
+    """``flips`` of ``tasks`` had another outcome the second time, ``changed`` another reply. ``protocols``: the hashes
+    of what was in force for these tasks, ``protocol`` for the most of them. ``steady``: with all that was seen before,
+    replies of this engine may stand for new ones."""
 
     model: str
     protocol: str
@@ -35,6 +40,7 @@ class Flips:
     calls: int
     steady: bool
     engine: dict[str, Any]
+    protocols: tuple[str, ...]
 
 
 def aa(
@@ -47,14 +53,15 @@ def aa(
     jobs: int | None = None,
     retries: int = 0,
 ) -> Flips:
-    """Twice each mine task under the protocol in force, the cache off, the two attempts apart by a whole pass."""
+    """Twice each mine task under what is in force for it, the cache off, the two attempts apart by a whole pass."""
     config = workspace.config
     with workspace.open_ledger() as ledger:
         found = divide(ledger, everything := all_tasks(workspace), rule_of(config.learning))
         tasks = [task for task in everything if found[task.id] is Split.MINE and inside(task.domain, domain)][:limit]
         if not tasks:
             raise UsageError("there is no mine task to measure on", mend="metaagent task list")
-        protocol = protocols.active(ledger, domain, model)
+        of_domain = {name: protocols.active(ledger, name, model) for name in {task.domain for task in tasks}}
+        chosen = [(task, of_domain[task.domain]) for task in tasks]
         run_id = runs.start(ledger, "learn aa", [domain, model])
         backend = open_backend(config, workspace.root, notice=notice)
 
@@ -64,7 +71,7 @@ def aa(
             judge = judge_with(workspace, ledger, notice=notice)
             stand = Stand(workspace, ledger, run_id, gateway, crew, judge, Purpose.TRIAL, None, retries)
             try:
-                result = await _twice(stand, tasks, protocol, model, jobs or config.run.jobs or backend.slots)
+                result = await _twice(stand, chosen, model, jobs or config.run.jobs or backend.slots)
                 status = "done"
                 return result
             except* MetaagentError as group:
@@ -77,44 +84,59 @@ def aa(
         return asyncio.run(measured())
 
 
-async def _twice(stand: Stand, tasks: Sequence[Task], protocol: Protocol, model: str, jobs: int) -> Flips:
+async def _twice(stand: Stand, chosen: Sequence[Chosen], model: str, jobs: int) -> Flips:
     engine = await engine_of(stand.gateway, model)
-    passes = [await _pass(stand, tasks, protocol, jobs) for _ in range(2)]
+    key = engine_key(engine, model)
+    passes = [await _pass(stand, chosen, jobs) for _ in range(2)]
     pairs = [
         (one, other)
         for one, other in zip(*passes, strict=True)
         if Outcome.INCONCLUSIVE not in (one.outcome, other.outcome)
     ]
-    flips = sum(one.outcome is not other.outcome for one, other in pairs)
-    changed = sum(_replies(one) != _replies(other) for one, other in pairs)
-    key = engine_key(engine, model)
-    trials.put_flips(stand.ledger, key, model, protocol.hash, len(pairs), flips, changed)
+    used = _used(chosen)
+    counts = [_counted([pair for pair in pairs if pair[0].protocol == digest]) for digest in used]
+    for digest, counted in zip(used, counts, strict=True):
+        trials.put_flips(stand.ledger, key, model, digest, *counted)
+    tasks, flips, changed = map(sum, zip(*counts, strict=True))
     seen, flipped, _ = trials.flips(stand.ledger, key)
     return Flips(
         model=model,
-        protocol=protocol.hash,
-        tasks=len(pairs),
+        protocol=used[0],
+        tasks=tasks,
         flips=flips,
         changed=changed,
-        inconclusive=len(tasks) - len(pairs),
+        inconclusive=len(chosen) - len(pairs),
         calls=sum(one.calls for made in passes for one in made),
         steady=seen >= STEADY and flipped == 0,
         engine=engine,
+        protocols=used,
     )
 
 
-async def _pass(stand: Stand, tasks: Sequence[Task], protocol: Protocol, jobs: int) -> list[Attempt]:
+def _used(chosen: Sequence[Chosen]) -> tuple[str, ...]:
+    """The hashes of the protocols, that of the most tasks first."""
+    return tuple(digest for digest, _ in Counter(protocol.hash for _, protocol in chosen).most_common())
+
+
+def _counted(pairs: Sequence[tuple[Attempt, Attempt]]) -> tuple[int, int, int]:
+    """How many pairs, in how many the outcome flipped, and in how many the reply changed."""
+    flips = sum(one.outcome is not other.outcome for one, other in pairs)
+    changed = sum(_replies(one) != _replies(other) for one, other in pairs)
+    return len(pairs), flips, changed
+
+
+async def _pass(stand: Stand, chosen: Sequence[Chosen], jobs: int) -> list[Attempt]:
     made: dict[str, Attempt] = {}
-    left = iter(tasks)
+    left = iter(chosen)
 
     async def work() -> None:
-        for task in left:
+        for task, protocol in left:
             made[task.id] = await measure(stand, task, agent_for(stand, task), protocol)
 
     async with asyncio.TaskGroup() as group:
         for _ in range(jobs):
             group.create_task(work())
-    return [made[task.id] for task in tasks]
+    return [made[task.id] for task, _ in chosen]
 
 
 def _replies(attempt: Attempt) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from metaagent.errors import MetaagentError, UsageError
 from metaagent.learning.cases import fixed
 from metaagent.learning.python_module import Example, Module, different, module_of
+from metaagent.learning.standing import known, sentence
 from metaagent.ledger.database import Ledger
 from metaagent.ledger.first_tries import first_tries
 from metaagent.orchestrator.trials import all_tasks, inside
@@ -20,7 +21,7 @@ def python_module(workspace: Workspace, ledger: Ledger, protocol: Protocol, read
     module and metaagent differ.
     """
     examples = stored(workspace, ledger, protocol)
-    made = module_of(protocol, readable, len(examples))
+    made = module_of(protocol, readable, len(examples), sentence(known(ledger, protocol)))
     if not made.fixers:
         why = "; ".join(made.left_out) or "it adds nothing"
         raise UsageError(f"nothing of v{protocol.version} can stand in such a module: {why}", mend="--to json")

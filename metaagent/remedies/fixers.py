@@ -102,7 +102,7 @@ def find_fixer(name: str) -> Fixer:
     for point in entry_points(group=ENTRY_POINTS, name=name):
         loaded: Fixer = point.load()
         return loaded
-    raise NotFoundError(f"no fixer is named {name!r}", mend="metaagent protocol show")
+    raise NotFoundError(f"no fixer is named {name!r}", mend="metaagent protocol list")
 
 
 def in_order(remedies: Iterable[Remedy]) -> list[Remedy]:

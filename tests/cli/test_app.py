@@ -15,7 +15,10 @@ import pytest
 
 from metaagent.cli import app as application
 from metaagent.cli.app import NOUNS, load, root_help
+from metaagent.ledger import protocols
+from metaagent.records import Remedy
 from tests.conftest import Ran
+from tests.learning import trying
 
 ALL = [name for group in NOUNS.values() for name in group]
 FILES = {path.stem for path in Path(application.__file__).parent.glob("*.py")}
@@ -135,6 +138,34 @@ def test_nouns_verbs_and_options_are_completed(workspace: Path) -> None:
     assert complete("metaagent ta", workspace) == ["task"]
     assert complete("metaagent task rej", workspace) == ["reject"]
     assert "--json" in complete("metaagent task list --j", workspace)
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("learn promote data", ["data.json:v1"]),
+        ("learn rollback --to ", ["data.json:v1"]),
+        ("learn test --protocol d", ["data.json:v1"]),
+        ("learn plan --protocol d", ["data.json:v1"]),
+        ("protocol show d", ["data.json:v1"]),
+        ("protocol export d", ["data.json:v1"]),
+        ("protocol export --to py", ["python"]),
+        ("evaluate --protocol ", ["0", "placebo", "data.json:v1"]),
+        ("evaluate --tasks ", ["records"]),
+        ("evaluate --reveal --domain data.json", ["data.json", "data.json.extract"]),
+        ("learn --domain data.json.", ["data.json.extract"]),
+        ("learn aa --domain data.json.", ["data.json.extract"]),
+        ("learn rollback --domain data.json.", ["data.json.extract"]),
+        ("learn errors --domain data.json.", ["data.json.extract"]),
+        ("learn patterns --kind ass", ["assertion"]),
+        ("task add --domain data.json.", ["data.json.extract"]),
+    ],
+)
+def test_names_of_the_workspace_are_completed(words: str, offered: list[str], tmp_path: Path) -> None:
+    place = trying.make(tmp_path / "w", 3)
+    with place.workspace.open_ledger() as ledger:
+        protocols.record(ledger, "data.json", trying.MODEL, [Remedy("rule", "dates", {"text": "Dates are ISO dates."})])
+    assert complete(f"metaagent {words}", place.root) == offered
 
 
 def test_completion_is_silent_where_there_is_no_workspace(tmp_path: Path) -> None:

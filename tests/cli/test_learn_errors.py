@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from metaagent.ledger import splits
+from metaagent.ledger.database import Ledger
 from tests.cli.conftest import FAILED, PASSED
 from tests.conftest import Ran
 
@@ -50,6 +53,32 @@ def test_an_unknown_kind_names_the_nearest(cli: Cli) -> None:
     ran = cli("learn", "errors", "--kind", "asertion")
     assert ran.status == 2
     assert "did you mean 'assertion'?" in ran.err
+
+
+@pytest.mark.parametrize("command", ["errors", "patterns"])
+@pytest.mark.usefixtures("mined")
+def test_an_unknown_task_names_the_nearest(command: str, cli: Cli) -> None:
+    ran = cli("learn", command, "--task", "TASK-006")
+    assert ran.status == 2
+    assert "no task 'TASK-006'; did you mean 'TASK-00" in ran.err
+    assert cli("learn", command, "--task", "task-005").status == 0
+
+
+def test_only_mine_is_shown_and_that_is_said(mined: Path, cli: Cli) -> None:
+    with Ledger.open(mined / ".metaagent" / "ledger.db") as ledger:
+        entry = splits.Entry("TASK-001", "hash-TASK-001", "TASK-001", "", "data.json.extract")
+        splits.divide(ledger, "", [entry], lambda _: {"TASK-001": "sealed"}, "salt")
+    ran = cli("learn", "errors", "--task", "TASK-001")
+    assert (ran.status, ran.out) == (0, "")
+    assert "TASK-001 is not in the mine split, and only that is shown" in ran.err
+    assert "no error events yet; next: metaagent run" in cli("learn", "errors", "--task", "TASK-003").err
+
+
+@pytest.mark.usefixtures("workspace")
+def test_what_was_ingested_is_pointed_to(cli: Cli) -> None:
+    assert cli("ingest", "-", "--format", "log", input="ERROR no such file\nERROR no such folder\n").status == 0
+    ran = cli("learn", "errors")
+    assert ran.status == 0 and "the 2 errors ingested: metaagent learn patterns" in ran.err
 
 
 @pytest.mark.usefixtures("workspace")

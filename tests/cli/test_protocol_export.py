@@ -35,6 +35,17 @@ def test_what_is_in_force_is_exported_in_every_form(learned: str, cli: Cli) -> N
     assert json.loads(cli("protocol", "export", learned[:10]).out)["hash"] == learned
 
 
+def test_an_export_says_no_more_than_is_known(learned: str, cli: Cli, workspace: Path) -> None:
+    ran = cli("protocol", "export", learned[:12], "--to", "agents-md")
+    assert "Never tried by a trial; put in force by hand." in ran.out and "proven" not in ran.out
+    assert "Never tried by a trial" in cli("protocol", "export", "--to", "system-prompt").err
+    file = workspace / "theirs.json"
+    file.write_text(cli("protocol", "export", "--to", "json").out, encoding="utf-8")
+    candidate = cli("protocol", "import", file, "--domain", "text", "--json").json["candidate"]
+    ran = cli("protocol", "export", candidate, "--to", "claude-md")
+    assert "Imported; never tried by a trial; not in force." in ran.out
+
+
 def test_a_file_that_is_there_is_kept(learned: str, cli: Cli, workspace: Path) -> None:
     assert learned
     target = workspace / "out.json"

@@ -17,6 +17,7 @@ POOL = [
     {"task": f"T{n}", "group": "", "goal": "Read it", "inputs": {"text": f'note {n} """'}, "artifact": f'{{"n": {n}}}'}
     for n in range(9)
 ]
+STANDING = "Promoted by a trial on 20 tasks."
 REMEDIES = (
     Remedy("fixer", "json.fields", {"program": {}}),
     Remedy("rule", "dates", {"text": "Dates are ISO dates."}),
@@ -28,13 +29,14 @@ REMEDIES = (
 
 def export(*remedies: Remedy) -> Export:
     protocol = Protocol(2, "data.json", "qwen", remedies, protocol_hash("data.json", "qwen", remedies))
-    return Export(protocol, ("country: its ISO code",), "qwen:1.5b")
+    return Export(protocol, ("country: its ISO code",), "qwen:1.5b", STANDING)
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_every_form_carries_rules_conventions_and_a_few_examples(form: str) -> None:
     text = FORMS[form](export(*REMEDIES))
     assert "country: its ISO code" in text and "Dates are ISO dates." in text
+    assert (STANDING in text) == (form in ("json", "agents-md", "claude-md")) and "proven" not in text
     if form != "json":
         assert "Where it is about revenue: Amounts are net." in text
         assert sum(f'"n": {n}' in text for n in range(9)) == MOST_EXAMPLES
@@ -42,7 +44,7 @@ def test_every_form_carries_rules_conventions_and_a_few_examples(form: str) -> N
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_protocol_that_adds_nothing_is_a_valid_export_too(form: str) -> None:
-    assert FORMS[form](Export(Protocol(), (), "qwen:1.5b")).strip()
+    assert FORMS[form](Export(Protocol(), (), "qwen:1.5b", "Never tried by a trial; not in force.")).strip()
 
 
 def test_a_modelfile_has_one_from_line_and_its_long_texts_are_closed() -> None:

@@ -55,6 +55,8 @@ def test_a_planted_convention_is_learned_proven_and_kept(make: Any, cli: Cli, mo
     assert ran.status == 0, ran.err
     [learned] = ran.json["learned"]
     assert learned["promoted"] >= 1, (learned, ran.err)
+    hint = ran.err.rstrip().rpartition("next: metaagent ")[2]
+    assert hint.startswith("protocol show ") and cli(*hint.split()).status == 0
     first = learned["trials"][0]
     assert (first["verdict"], first["k"], first["losses"]) == ("promote", 1, 0)
     assert first["evidence"] >= first["threshold"]

@@ -62,6 +62,12 @@ def test_a_classifier_is_part_of_it() -> None:
     assert different(module_of(whole, [], 2), [told, untold]) is None
 
 
+def test_it_says_what_is_known_of_the_version_and_no_more() -> None:
+    made = module_of(protocol(Remedy("fixer", "text.fence")), [], 2, "Rejected by a trial.")
+    head = made.source.partition("from __")[0]
+    assert "\nRejected by a trial.\n" in head and "prove" not in head
+
+
 def test_what_differs_is_named() -> None:
     whole = protocol(Remedy("fixer", "text.fence"))
     lie = replace(example(whole, '{"name": "x"}'), fixed="something else", attempt_id="A7")

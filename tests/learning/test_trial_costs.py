@@ -12,6 +12,7 @@ from metaagent.inference.base import ChatRequest
 from metaagent.inference.scripted import ScriptedBackend
 from metaagent.learning.gate import Terms
 from metaagent.learning.plan import plan as plan_of
+from metaagent.ledger import protocols
 from metaagent.ledger.database import Ledger
 from metaagent.orchestrator import trials
 from metaagent.orchestrator.aa import aa
@@ -19,7 +20,7 @@ from metaagent.orchestrator.budget import Usage
 from metaagent.orchestrator.trials import TrialOptions
 from tests.learning import trying
 from tests.learning.test_trial_faults import RULE, obedient, prompt, stopped
-from tests.orchestrator.place import BACKEND, Model
+from tests.orchestrator.place import BACKEND, SET, Model
 
 
 @pytest.fixture
@@ -66,6 +67,27 @@ def test_a_flip_keeps_both_arms_fresh(tmp_path: Path, model: Model) -> None:
     assert found.changed <= 1
     assert found.tasks == 21
     assert found.steady == (found.flips == 0)
+
+
+@pytest.mark.parametrize("domain", ["", trying.DOMAIN])
+def test_each_task_is_asked_twice_under_what_is_in_force_for_it(tmp_path: Path, model: Model, domain: str) -> None:
+    place = trying.make(tmp_path / "w", 30)
+    others = SET.replace("set: records", "set: others").replace("domain: data.json.extract", "domain: text")
+    (place.root / "tasks" / "others.yaml").write_text(others.replace("records.jsonl", "others.jsonl"), encoding="utf-8")
+    rows = (place.root / "tasks" / "records.jsonl").read_text(encoding="utf-8").splitlines()[:12]
+    text = "\n".join(rows).replace("REC-", "OTHER-")
+    (place.root / "tasks" / "others.jsonl").write_text(text, encoding="utf-8")
+    model.answer = obedient
+    wanted = trying.candidate("caps", kind="rule", **RULE)
+    with place.workspace.open_ledger() as ledger:
+        protocols.put_in_force(ledger, wanted, "manual", "a test")
+    found = aa(place.workspace, domain, trying.MODEL, lambda _text: None)
+    used = dict(place.rows("SELECT domain, group_concat(DISTINCT protocol) FROM attempts GROUP BY domain"))
+    zero = {} if domain else {"text": protocols.empty().hash}
+    assert used == {trying.DOMAIN: wanted.hash, **zero}
+    assert (found.protocol, found.protocols) == (wanted.hash, tuple(used[name] for name in sorted(used)))
+    noted = place.rows("SELECT protocol, tasks FROM flips")
+    assert {row[0] for row in noted} == set(found.protocols) and sum(row[1] for row in noted) == found.tasks
 
 
 def test_scores_promote_what_whole_tasks_do_not_see_yet(tmp_path: Path, model: Model) -> None:

@@ -10,7 +10,7 @@ from metaagent.learning.report import Interval
 from metaagent.learning.verdict import Facts, Verdict, decide
 
 GOOD = Facts(
-    completed=60, patterns=9, reproducible=6, noise=0.1, fewer_errors=Interval(0.5, 0.3, 0.7), sealed=20,
+    completed=60, patterns=9, reproducible=6, noise=0.1, failing=30, fewer_errors=Interval(0.5, 0.3, 0.7), sealed=20,
     cost_per_task=0.001, cost_basis="seconds", seconds_per_task=4.0,
 )  # fmt: skip
 
@@ -32,13 +32,16 @@ def test_all_rules_hold() -> None:
         ({"fewer_errors": Interval(-0.1, -0.3, 0.1)}, Verdict.NO_GO),
         ({"fewer_errors": Interval(0.0, 0.0, 0.0)}, Verdict.NO_GO),
         ({"noise": 0.6}, Verdict.NO_GO),
+        ({"noise": 0.6, "failing": 9, "reproducible": 4}, Verdict.NOT_ENOUGH),
+        ({"noise": 1.0, "failing": 1, "completed": 5, "fewer_errors": Interval(None)}, Verdict.NOT_ENOUGH),
+        ({"noise": 1.0, "failing": 10, "completed": 10, "fewer_errors": Interval(None)}, Verdict.NO_GO),
         ({"cost_per_task": 5.5}, Verdict.NO_GO),
         ({"cost_per_task": 2.0}, Verdict.NOT_ENOUGH),
         ({"cost_per_task": None, "seconds_per_task": None}, Verdict.GO),
         ({"seconds_per_task": 121.0}, Verdict.NOT_ENOUGH),
     ],
 )
-def test_one_thing_changed(changed: dict[str, object], verdict: Verdict) -> None:
+def test_what_changed(changed: dict[str, object], verdict: Verdict) -> None:
     decision = decide(replace(GOOD, **changed))  # type: ignore[arg-type]
     assert decision.verdict is verdict, decision.why
     assert decision.why

@@ -11,7 +11,7 @@ from metaagent.learning.verdict import Facts, decide
 from metaagent.monitor.page import Grid, Report, bar_chart, page
 from metaagent.statistics import wilson
 
-FACTS = Facts(60, 9, 6, 0.1, Interval(0.5, 0.3, 0.7), 20, None, "", 4.0)
+FACTS = Facts(60, 9, 6, 0.1, 30, Interval(0.5, 0.3, 0.7), 20, None, "", 4.0)
 
 
 ABLATION = (

@@ -134,6 +134,20 @@ def test_nothing_about_a_single_sealed_task_comes_out(place: Place, cli: Cli) ->
     assert "What each kind of remedy of v1 contributes" in said
 
 
+def test_a_page_is_written_anew_and_no_other_file_is(place: Place, cli: Cli) -> None:
+    measure(cli, "0", in_force(place, FIXER).hash)
+    page = place.root / "page.html"
+    for _ in range(2):
+        assert cli("evaluate", "--html", page).status == 0
+    assert [path.name for path in place.root.glob("*page*")] == ["page.html"]
+    for other in (place.root / "tasks" / "records.yaml", place.workspace.ledger_path, place.root / "tasks"):
+        before = other.read_bytes() if other.is_file() else None
+        ran = cli("evaluate", "--html", other)
+        assert ran.status == 2 and "is kept" in ran.err and "try: metaagent evaluate --html" in ran.err
+        assert before is None or other.read_bytes() == before
+    assert cli("evaluate", "--html", place.root / "nowhere" / "page.html").status == 74
+
+
 def test_a_task_that_changed_since_is_left_out(place: Place, cli: Cli) -> None:
     measure(cli, "0", in_force(place, RULE, FIXER).hash)
     sealed = place.rows("SELECT task_id FROM v_splits WHERE split = 'sealed' ORDER BY task_id")[0][0]

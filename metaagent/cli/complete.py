@@ -1,0 +1,77 @@
+"""What a shell offers for names of the workspace: versions, sets, domains. Each is silent about every problem."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from metaagent.cli.state import current
+
+if TYPE_CHECKING:
+    from metaagent.tasks.index import SpecIndex
+
+
+def complete_protocol(incomplete: str) -> list[str]:
+    """Versions as DOMAIN:vN; the beginning of a hash is completed to what names it."""
+    from metaagent.errors import MetaagentError
+    from metaagent.ledger import protocols
+
+    try:
+        with current().ledger(read_only=True) as ledger:
+            rows = protocols.versions(ledger)
+    except (MetaagentError, OSError, ValueError, LookupError):
+        return []
+    names = [f"{row['domain']}:v{row['version']}" for row in rows]
+    return _beginning(incomplete, [*names, *(row["hash"][:12] for row in rows if incomplete)])
+
+
+def complete_measured(incomplete: str) -> list[str]:
+    """What `evaluate --protocol` takes: a version, none, or the placebo."""
+    return _beginning(incomplete, ["0", "placebo"]) + complete_protocol(incomplete)
+
+
+def complete_set(incomplete: str) -> list[str]:
+    return _beginning(incomplete, _of_specifications(lambda index: index.sets()))
+
+
+def complete_domain(incomplete: str) -> list[str]:
+    """The domains of all specified tasks, and those above them."""
+    found = _of_specifications(lambda index: {task.domain for task in index.tasks() if task.domain})
+    return _beginning(incomplete, sorted({above for domain in found for above in _lineage(domain)}))
+
+
+def complete_among(values: Iterable[str]) -> Callable[[str], list[str]]:
+    """For an option of few values."""
+    known = list(values)
+
+    def complete(incomplete: str) -> list[str]:
+        return _beginning(incomplete, known)
+
+    return complete
+
+
+def complete_kind(incomplete: str) -> list[str]:
+    """The kinds of error events."""
+    from metaagent.records import ErrorKind
+
+    return _beginning(incomplete, list(ErrorKind))
+
+
+def _of_specifications(names: Callable[[SpecIndex], Iterable[str]]) -> list[str]:
+    from metaagent.errors import MetaagentError
+    from metaagent.tasks.index import SpecIndex
+
+    try:
+        return list(names(SpecIndex(current().workspace().root)))
+    except (MetaagentError, OSError, ValueError, LookupError):
+        return []
+
+
+def _lineage(domain: str) -> list[str]:
+    """``a``, ``a.b`` and ``a.b.c`` of ``a.b.c``."""
+    parts = domain.split(".")
+    return [".".join(parts[:size]) for size in range(1, len(parts) + 1)]
+
+
+def _beginning(incomplete: str, names: Iterable[str]) -> list[str]:
+    return [str(name) for name in names if name.startswith(incomplete)]

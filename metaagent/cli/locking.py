@@ -1,0 +1,27 @@
+"""``--if-locked`` of the commands that learn: each of them is the only run of its workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from metaagent.cli.state import State
+
+IfLocked = Annotated[
+    str, typer.Option("--if-locked", metavar="skip|wait|fail", help="What to do while another run is going on.")
+]
+
+
+@contextmanager
+def only_run(state: State, if_locked: str) -> Iterator[bool]:
+    """Hold the run lock for the block; False, and said, where ``skip`` found it taken."""
+    from metaagent.orchestrator.runlock import run_lock
+
+    with run_lock(state.workspace(), if_locked) as held:
+        if not held:
+            state.notice("another run is going on; nothing done")
+        yield held
