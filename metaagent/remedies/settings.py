@@ -209,6 +209,7 @@ STEPS: Final[Mapping[str, tuple[str, ...]]] = {
     "keep": ("table", "where"),
     "value": ("table", "column", "is"),
     "scale": ("columns", "by"),
+    "round": ("digits",),
     "measure": ("name", "table", "is"),
     "date": ("name", "is"),
     "shift": ("column", "by", "codes"),

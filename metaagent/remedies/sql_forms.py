@@ -135,6 +135,36 @@ def _nullable(column: exp.Column, schema: Schema) -> bool:
     return known is not None and known.nullable and schema.tables[str(table)].key != known.name
 
 
+def rounded(tree: exp.Query, digits: int) -> bool:
+    """Outputs that are averages or quotients, and not rounded yet, are rounded to so many decimals."""
+    from sqlglot import exp
+
+    if not isinstance(tree, exp.Select):
+        return False
+    changed = False
+    for output in list(tree.expressions):
+        inner = output.unalias()
+        if is_mean(inner):
+            made = exp.Round(this=inner.copy(), decimals=exp.Literal.number(digits))
+            changed |= _put(tree, Schema({}), output, made)
+    return changed
+
+
+def is_mean(node: exp.Expr) -> bool:
+    """An average, or a quotient of two values, also times a number (a percentage). What is divided by a number alone
+    is in another unit."""
+    from sqlglot import exp
+
+    if isinstance(node, (exp.Paren, exp.Cast)):
+        return is_mean(node.this)
+    if isinstance(node, exp.Mul):
+        sides = (node.this, node.expression)
+        return any(isinstance(one.unnest(), exp.Literal) for one in sides) and any(map(is_mean, sides))
+    if isinstance(node, exp.Div):
+        return node.expression.find(exp.Column, exp.AggFunc, exp.Query) is not None
+    return isinstance(node, exp.Avg)
+
+
 def _put(tree: exp.Select, schema: Schema, output: exp.Expr, made: exp.Expr) -> bool:
     """``made`` in place of what the output was, under its name. Whether anything is different."""
     from sqlglot import exp
@@ -192,7 +222,7 @@ def year_begun(tree: exp.Query, schema: Schema, months: int) -> bool:
         changed |= shifted(tree, schema, column, f"-{months} months", ["%Y"], alone=True)
     for node in list(tree.find_all(exp.Between)):
         changed |= not in_shadow(node) and _later([node.args["low"], node.args["high"]], months)
-    for bounds in _bounds(tree):
+    for bounds in bounds_of(tree):
         changed |= _later(bounds, months)
     return changed
 
@@ -208,8 +238,8 @@ def _like(node: exp.Like) -> bool:
     return True
 
 
-def _bounds(tree: exp.Query) -> Iterator[Sequence[exp.Expr]]:
-    """Pairs ``x >= low AND x < high`` of one condition."""
+def bounds_of(tree: exp.Query) -> Iterator[Sequence[exp.Expr]]:
+    """Pairs ``x >= low AND x < high`` of one condition: the low one and the high one."""
     from sqlglot import exp
 
     for both in list(tree.find_all(exp.And)):

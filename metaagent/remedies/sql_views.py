@@ -44,7 +44,20 @@ if TYPE_CHECKING:
 
 Step = Mapping[str, Any]
 
-_ORDER: Final = ("measure", "keep", "value", "date", "shift", "year", "scale", "form", "missing", "ties", "key")
+_ORDER: Final = (
+    "measure",
+    "keep",
+    "value",
+    "date",
+    "shift",
+    "year",
+    "scale",
+    "round",
+    "form",
+    "missing",
+    "ties",
+    "key",
+)
 RANKS: Final = {kind: rank for rank, kind in enumerate(_ORDER)}
 """What must be done before what: a measure names the columns that values change; what is missing is seen in columns
 that are written already."""
@@ -164,6 +177,10 @@ def _year(tree: exp.Query, step: Step, schema: Schema, words: str) -> bool:
     return _MONTH.search(words) is None and forms.year_begun(tree, schema, step["months"])
 
 
+def _round(tree: exp.Query, step: Step, schema: Schema, words: str) -> bool:  # noqa: ARG001
+    return forms.rounded(tree, step["digits"])
+
+
 def _form(tree: exp.Query, step: Step, schema: Schema, words: str) -> bool:
     if "table" in step:
         asked = [column.name for column in asked_columns(words)]
@@ -190,6 +207,7 @@ _REWRITES: Final[Mapping[str, Callable[[Any, Step, Schema, str], bool]]] = {
     "date": _date,
     "shift": _shift,
     "year": _year,
+    "round": _round,
     "form": _form,
     "missing": _missing,
     "ties": _ties,
@@ -212,6 +230,8 @@ def _sentence(step: Step) -> str:
     if kind == "scale":
         digits = "" if step.get("digits") is None else f", rounded to {step['digits']} decimals"
         return f"{', '.join(step['columns'])}: divided by {step['by']:g}{digits} where they come out"
+    if kind == "round":
+        return f"averages and quotients are rounded to {step['digits']} decimals where they come out"
     if kind == "measure":
         return f"the output {step['name']} is {step['is']}, where {step['table']} are read"
     if kind == "date":

@@ -6,8 +6,9 @@ import sqlite3
 from typing import Any
 
 import pytest
+from sqlglot import exp
 
-from metaagent.learning.synthesis.sql_written import years
+from metaagent.learning.synthesis.sql_written import rounding, years
 from metaagent.records import ArtifactForm, Brief
 from metaagent.remedies import sql_views
 from metaagent.remedies.sql_tree import parse
@@ -33,6 +34,7 @@ NAMES = {
 }
 MISSING = {"do": "missing", "is": "unknown"}
 YEAR = {"do": "year", "months": 3}
+ROUND = {"do": "round", "digits": 1}
 UNSOLD = {"do": "keep", "table": "keepers", "where": "NOT town IS NULL", "alone": True}
 
 
@@ -126,6 +128,48 @@ def test_a_reference_tells_the_month_in_which_a_year_begins(end: str, months: li
     assert tree is not None and [step["months"] for step in years(tree)] == months
 
 
+@pytest.mark.parametrize(
+    ("where", "months"),
+    [
+        ("built_on >= '2023-04-01' AND built_on < '2024-04-01'", [3]),
+        ("id > 0 AND built_on >= '2023-04-01' AND built_on <= '2024-03-31'", [3]),
+        ("built_on >= '2023-04-01' AND built_on < '2024-03-31'", []),
+        ("strftime('%Y', built_on, '-3 months') = '2023'", [3]),
+        ("built_on > date('now', '-12 months')", []),
+    ],
+)
+def test_a_reference_tells_it_however_it_says_so(where: str, months: list[int]) -> None:
+    tree = parse(f"SELECT name FROM boats WHERE {where}")
+    assert tree is not None and [step["months"] for step in years(tree)] == months
+
+
+@pytest.mark.parametrize(
+    ("output", "wanted"),
+    [
+        ("AVG(id)", [[2.5]]),
+        ("AVG(keeper_id)", [[1.3]]),
+        ("100.0 * SUM(sold) / COUNT(*) AS share", [[50.0]]),
+        ("SUM(sold) * 1.0 / COUNT(keeper_id) AS share", [[0.7]]),
+        ("CAST(SUM(sold) AS REAL) / (COUNT(keeper_id) * 4)", [[0.2]]),
+        ("ROUND(AVG(keeper_id), 3)", [[1.333]]),
+        ("SUM(keeper_id) / 3.0", [[4 / 3]]),
+        ("keeper_id + 0.25", [[1.25]]),
+    ],
+)
+def test_averages_and_quotients_are_rounded_where_they_come_out(output: str, wanted: list[list[float]]) -> None:
+    assert written(f"SELECT {output} FROM boats LIMIT 1", ROUND) == wanted
+
+
+def test_groups_stand_in_the_order_of_what_was_not_rounded() -> None:
+    text = "SELECT keeper_id, AVG(id) * 0.1 AS mean FROM boats GROUP BY keeper_id ORDER BY mean DESC"
+    assert written(text, {"do": "round", "digits": 0}) == [[None, 0.0], [2, 0.0], [1, 0.0]]
+
+
+def test_a_reference_tells_how_it_rounds() -> None:
+    tree = parse("SELECT ROUND(AVG(id), 1) AS a, ROUND(SUM(id) / 100.0, 2) AS b, ROUND(id) AS c FROM boats")
+    assert isinstance(tree, exp.Query) and list(rounding(tree)) == [ROUND]
+
+
 def test_a_question_that_names_a_month_means_the_calendar() -> None:
     text = "SELECT name FROM boats WHERE built_on LIKE '2023%' AND strftime('%m', built_on) = '03'"
     assert written(text, YEAR, question="Which were built in March 2023?") == [["Otter"]]
@@ -139,11 +183,12 @@ def test_rows_may_count_less_only_where_they_themselves_are_read() -> None:
 
 
 def test_each_step_can_be_read() -> None:
-    said = [sql_views.readable(step) for step in (DAYS, NAMES, MISSING, YEAR, UNSOLD)]
+    said = [sql_views.readable(step) for step in (DAYS, NAMES, MISSING, YEAR, UNSOLD, ROUND)]
     assert said == [
         "outputs made of boats.built_on, boats.sold_on are written strftime('%d.%m.%Y', its value)",
         "outputs made of first_name, last_name of keepers are written UPPER({last_name}) || ', ' || {first_name}",
         "what is missing in an output is written 'unknown'",
         "a year begins 3 months later than the calendar's",
         "keepers themselves: only rows where NOT town IS NULL",
+        "averages and quotients are rounded to 1 decimals where they come out",
     ]

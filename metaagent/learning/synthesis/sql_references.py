@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from metaagent.learning.synthesis.sql_steps import Step, key_of
-from metaagent.learning.synthesis.sql_written import forms, years
+from metaagent.learning.synthesis.sql_written import forms, rounding, years
 from metaagent.remedies.sql_schema import Schema
 from metaagent.remedies.sql_scope import selects, sources, table_of
 from metaagent.remedies.sql_tree import parse, render
@@ -61,6 +61,7 @@ def _of(tree: exp.Query, words: str, schema: Schema) -> Iterator[Step]:
     yield from _dates(outermost)
     yield from forms(outermost, schema)
     yield from years(tree)
+    yield from rounding(tree)
     yield from _measures(outermost, schema)
     if (tie := _tie(outermost, schema)) is not None:
         yield tie

@@ -187,6 +187,7 @@ def forms(data: Data, read: Collection[str], said: Collection[str]) -> Iterator[
     """What is tried first, for it makes single values right and changes no rows: days in the columns whose names end
     alike, names of persons, and the texts that are ``said`` in results and stand nowhere in the data."""
     yield from ({"do": "missing", "is": text} for text in sorted(said))
+    yield from ({"do": "round", "digits": digits} for digits in (1, 2, 0))
     for columns in _days(data).values():
         yield from ({"do": "form", "columns": sorted(columns), "is": text} for text in _DAY_FORMS)
     for table in (data.schema.tables[name] for name in sorted(read)):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
+from metaagent.remedies.sql_forms import bounds_of, is_mean
 from metaagent.remedies.sql_schema import Schema
 from metaagent.remedies.sql_scope import table_of
 from metaagent.remedies.sql_tree import render
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
 _YEAR: Final = 12
+_MONTHS_BACK: Final = re.compile(r"-(\d|1[01]) months?")
 
 
 def forms(select: exp.Select, schema: Schema) -> Iterator[Mapping[str, Any]]:
@@ -83,17 +86,37 @@ def _of_several(node: exp.Expr, table: str) -> Iterator[Mapping[str, Any]]:
     yield {"do": "form", "table": table, "columns": names, "is": text}
 
 
+def rounding(tree: exp.Query) -> Iterator[Mapping[str, Any]]:
+    """The decimals to which averages and quotients are rounded where they come out."""
+    from sqlglot import exp
+
+    for output in tree.selects:
+        inner = output.unalias()
+        if isinstance(inner, exp.Round) and is_mean(inner.this) and inner.text("decimals").isdecimal():
+            yield {"do": "round", "digits": int(inner.text("decimals"))}
+
+
 def years(tree: exp.Query) -> Iterator[Mapping[str, Any]]:
-    """Bounds that are twelve months apart and begin in another month than January."""
+    """Bounds that are twelve months apart and begin in another month than January, and years that are cut from a date
+    so many months before."""
     from sqlglot import exp
 
     for node in tree.find_all(exp.Between):
-        low, high = (_day(node.args[side]) for side in ("low", "high"))
-        if low is None or high is None or low.day != 1 or low.month == 1 or high == date.max:
-            continue
-        after = date.fromordinal(high.toordinal() + 1)
-        if (after.year - low.year) * _YEAR + after.month - low.month == _YEAR and after.day == 1:
-            yield {"do": "year", "months": low.month - 1}
+        yield from _begun(_day(node.args["low"]), _day(node.args["high"]), closed=True)
+    for low, high in bounds_of(tree):
+        yield from _begun(_day(low), _day(high), closed=isinstance(high.parent, exp.LTE))
+    for text in tree.find_all(exp.Literal):
+        back = _MONTHS_BACK.fullmatch(text.name) if text.is_string else None
+        if back is not None:
+            yield {"do": "year", "months": int(back[1])}
+
+
+def _begun(low: date | None, high: date | None, *, closed: bool) -> Iterator[Mapping[str, Any]]:
+    if low is None or high is None or low.day != 1 or low.month == 1 or high == date.max:
+        return
+    after = date.fromordinal(high.toordinal() + closed)
+    if (after.year - low.year) * _YEAR + after.month - low.month == _YEAR and after.day == 1:
+        yield {"do": "year", "months": low.month - 1}
 
 
 def _day(node: exp.Expr) -> date | None:
