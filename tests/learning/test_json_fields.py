@@ -258,6 +258,34 @@ def test_persons_and_firms_are_told_apart() -> None:
     assert len(said) <= 3
 
 
+def job(pick: random.Random) -> Row:
+    """Days mostly without a year, prices with or without cents, numbers from home and abroad, a code of two parts."""
+    day, month = pick.randint(1, 28), pick.randint(0, 11)
+    names = "January February March April May June July August September October November December".split()  # noqa: SIM905
+    roman = "I II III IV V VI VII VIII IX X XI XII".split()  # noqa: SIM905
+    when = pick.choice((f"{day} {names[month]}", f"{day}.{month + 1}.", f"{names[month]} {day}, 2026"))
+    euros, cents = pick.randint(12, 1900), pick.choice((0, 0, 50))
+    number = f"{pick.randint(20, 89)} {pick.randint(100, 999)} {pick.randint(100, 999)}"
+    abroad = pick.random() < 0.5
+    phone = f"+{pick.choice((31, 49, 351))} {number}" if abroad else f"0{number}"
+    maker, model = pick.choice(FAMILY), f"{pick.choice(PARTS).title()} {pick.randint(1, 9)}"
+    got = {"ready": when, "price": euros + cents / 100, "call": phone, "thing": f"{maker} {model}"}
+    whole = f"{euros:,}".replace(",", ".")
+    wanted = {
+        "ready": f"{day}.{roman[month]}",
+        "price": f"{whole},- EUR" if not cents else f"{whole},{cents} EUR",
+        "call": "T:" + phone.replace("+", "00").replace(" ", ""),
+        "thing": f"{maker} {model}".replace(" ", "/", 1).upper(),
+    }
+    return f"A {maker} {model}, ready by {when}, call {phone}, {got['price']} agreed.", got, wanted
+
+
+def test_the_forms_of_a_workshop_are_learned() -> None:
+    program = program_of(learn(examples(cases(job, 36, 1)), folds=3))
+    before, after, broken, _ = score(cases(job, 60, 2), program)
+    assert before > 200 and (after, broken) == (0, 0), list(describe(program))
+
+
 def test_odd_replies_are_left_out() -> None:
     found = cases(visit, 3, 8)
     odd = [

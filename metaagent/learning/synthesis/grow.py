@@ -12,6 +12,7 @@ from typing import Any, Final
 from metaagent.learning.synthesis import operators as known
 from metaagent.learning.synthesis.vectors import Vector, Vectors
 from metaagent.remedies.json_fields import figures, moments, stock
+from metaagent.remedies.json_fields.describe import UNSHOWN
 from metaagent.remedies.json_fields.evaluate import NOTHING, mentions
 
 
@@ -219,11 +220,15 @@ def _made(found: Iterable[Vector | None]) -> list[Vector]:
 
 
 def _moments(vectors: Vectors, bases: Sequence[Vector]) -> None:
+    years = _years(vectors)
     for base in bases:
         for which in (0, -1):
             for order in ("dmy", "mdy"):
                 for form in _date_forms(vectors, base, order, which):
                     vectors.grow(base, "date", order, form, which)
+                for year in years:
+                    for form in _date_forms(vectors, base, order, which, year):
+                        vectors.grow(base, "date", order, form, which, year)
             for form in _time_forms(vectors, base, which):
                 vectors.grow(base, "time", form, which)
             for way, step in _roundings(vectors):
@@ -238,16 +243,25 @@ def _moments(vectors: Vectors, bases: Sequence[Vector]) -> None:
             vectors.grow(base, "minutes-as", form)
 
 
-def _date_forms(vectors: Vectors, base: Vector, order: str, which: int) -> list[str]:
+def _years(vectors: Vectors) -> list[int | str]:
+    """The years that days without one may be of: the text's; one that no format shows; that of most wanted dates."""
+    wanted = [row.expected for row in vectors.rows if isinstance(row.expected, str) and len(row.expected) < 30]
+    seen = Counter(found[0][2].year for text in wanted if (found := moments.dates(text)))
+    return ["text", UNSHOWN, *(year for year, count in seen.most_common(1) if 2 * count > len(wanted))]
+
+
+def _date_forms(vectors: Vectors, base: Vector, order: str, which: int, year: int | str = 0) -> list[str]:
     """The formats in which a date of the base is what two wrong rows want, or is a part of it."""
     forms: Counter[str] = Counter()
     for value, row in zip(base.values, vectors.rows, strict=True):
         if row.right or not isinstance(value, str) or not isinstance(row.expected, (str, int)):
             continue
-        found = moments.dates(value, order)
+        stated = moments.year_of(row.scope.text) if year == "text" else year
+        found = moments.days(value, order, int(stated)) if stated else moments.dates(value, order)
         if found:
             forms.update(_fitting(_shown_dates(found[which][2]), str(row.expected)))
-    return [form for form, count in forms.most_common(24) if count >= 2]
+    fitting = [form for form, count in forms.most_common(24) if count >= 2]
+    return [form for form in fitting if "YY" not in form and "DDD" not in form] if year == UNSHOWN else fitting
 
 
 def _roundings(vectors: Vectors) -> list[tuple[str, int]]:

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from metaagent.remedies.json_fields.names import ANY
+
+_PERSONS: Final = (
+        "LAST, First", "Last, First", "First Last", "First LAST", "LAST First", "Last First", "F. Last", "Last, F.",
+        "F. LAST", "LAST, F.", "Last F", "Last", "LAST", "First",
+    )  # fmt: skip
 STEPS: Final[tuple[tuple[Any, ...], ...]] = (
     *((name,) for name in (
         "upper", "lower", "title", "headline", "sentence", "ascii", "alnum", "letters", "digits", "words-only",
@@ -11,10 +17,7 @@ STEPS: Final[tuple[tuple[Any, ...], ...]] = (
         "one-space", "trim", "shorten", "clause", "name",
         "camel", "unpad", "boundary", "without-legal-form", "without-titles", "luhn",
     )),
-    *(("person", form) for form in (
-        "LAST, First", "Last, First", "First Last", "First LAST", "LAST First", "Last First", "F. Last", "Last, F.",
-        "F. LAST", "LAST, F.", "Last F", "Last", "LAST", "First",
-    )),
+    *(("person", form) for form in _PERSONS), *(("person", form, ANY) for form in _PERSONS),
     ("slug", "-"), ("slug", "_"), ("initials", ""), ("initials", "."),
     *(("token", at) for at in (0, 1, 2, -1, -2)),
     *(("tokens", *ends) for ends in ((1, None), (0, -1), (2, None), (0, 2), (0, -2), (-2, None), (1, -1))),
@@ -26,6 +29,7 @@ STEPS: Final[tuple[tuple[Any, ...], ...]] = (
     *(("groups", count, mark) for count in (2, 3, 4) for mark in (" ", "-", ".")),
     ("replace", "-", "/"), ("replace", "/", "-"), ("replace", " ", "-"), ("replace", " ", "_"), ("replace", "-", " "),
     ("replace", "_", "-"), ("replace", ".", ","), ("replace", ",", "."), ("replace", "-", "."), ("replace", ".", "-"),
+    *(("replace-first", " ", mark) for mark in ("/", "-", ":")), ("dial", "00"), ("dial", "+"),
     ("replace", "&", "and"), ("replace", ",", ""), ("replace", ".", ""), ("replace", " ", ""), ("replace", "-", ""),
 )  # fmt: skip
 LIST_STEPS: Final[tuple[tuple[Any, ...], ...]] = (
@@ -72,6 +76,9 @@ DATE_FORMS: Final = (
     "DDD DD Mon",
     "DD. Month YYYY",
     "D. M. YYYY",
+    "D.M.",
+    "DD.MM.",
+    *(f"{day}{mark}ROM{year}" for day in ("D", "DD") for mark in (".", " ", "/", "-") for year in ("", f"{mark}YYYY")),
 )
 TIME_FORMS: Final = (
     "HH:mm", "H:mm", "HHmm", "HH:mm:ss", "h:mm AM", "h:mm am", "hh:mm AM", "h:mmam", "h:mmAM", "hAM", "HH.mm",
@@ -98,6 +105,10 @@ WRITTEN: Final = (
     "# ##0,00",
     "# ##0",
     "#'##0.00",
+    "0,-",
+    "#.##0,-",
+    "0.-",
+    "#'##0.-",
 )
 FACTORS: Final = ("10", "100", "1000", "10000", "0.1", "0.01", "0.001", "1000000", "60", "24", "12")
 SPAN_KINDS: Final = (

@@ -125,6 +125,8 @@ def size(expression: Any) -> float:
         own += 0.05 * len(str(expression[1]))
     elif name in ("drop", "table", "grams", "keywords"):
         own += 1.0
+    elif (name == "date" and len(expression) > 5) or (name == "person" and len(expression) > 3):
+        own += 0.3
     return own + sum(size(part) for part in expression[1:] if isinstance(part, (list, tuple)))
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 _QUOTE: Final = '"'
+UNSHOWN: Final = 2000
+"""The year of days whose year no format shows: a leap year."""
 
 
 def describe(program: Mapping[str, Any]) -> Iterator[str]:
@@ -50,6 +52,8 @@ def _step(name: str, parameters: Sequence[Any]) -> str:
         shown = ", ".join(f"{key}: {_value(value)}" for key, value in list(parameters[0].items())[:8])
         more = len(parameters[0]) - 8
         return f"learned table {{{shown}{f', {more} more' if more > 0 else ''}}}"
+    if name == "date" and len(parameters) > 3:
+        return f"{_step(name, parameters[:3])}, with or without a year{_of_year(parameters[3])}"
     if name == "classified" and isinstance(parameters[0], Mapping):
         return f"classified by what else the model thought of: {'; '.join(_classes(parameters[0]))}"
     if name == "minor":
@@ -63,6 +67,11 @@ def _step(name: str, parameters: Sequence[Any]) -> str:
     if name == "each":
         return f"each ({say(parameters[0])})"
     return " ".join([name, *(_value(parameter) for parameter in parameters)])
+
+
+def _of_year(year: Any) -> str:
+    """That of days that name none; nothing where the format shows none."""
+    return " (the text's)" if year == "text" else "" if year == UNSHOWN else f" ({year})"
 
 
 def _value(value: Any) -> str:

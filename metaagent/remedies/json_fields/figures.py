@@ -83,10 +83,15 @@ def rounded(value: Decimal, places: int) -> Decimal:
 
 
 def written(value: Decimal, form: str) -> str | None:
-    """A number as text. ``form`` is the look of zero with its separators: ``0``, ``0.00``, ``#,##0.00``, ``# ##0``."""
-    found = re.fullmatch(r"(#[,. '])?(?:##)?0(?:([.,])(0+))?", form)
+    """A number as text. ``form`` is the look of zero with its separators: ``0``, ``0.00``, ``#,##0.00``, ``# ##0``; a
+    dash for decimals (``0,-``) stands for a whole number's, others have two."""
+    found = re.fullmatch(r"(#[,. '])?(?:##)?0(?:([.,])(0+|-))?", form)
     if found is None or abs(value) >= Decimal(10) ** 15:
         return None
+    if found[3] == "-":
+        whole_one = value == value.to_integral_value()
+        text = written(value, form[:-2] if whole_one else form[:-1] + "00")
+        return None if text is None else text + (form[-2:] if whole_one else "")
     group, mark, zeros = found[1][1] if found[1] else "", found[2] or "", len(found[3] or "")
     if not zeros and value != value.to_integral_value():
         return None

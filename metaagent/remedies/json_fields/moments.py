@@ -1,6 +1,6 @@
 """Dates, times and durations: read from words of many languages, written in a stated format. Partial: None where
-there is none. A date format is made of YYYY YY MM M DD D and Month Mon MON with anything between; a time format of
-HH H mm ss hh h and AM am; a duration is written in minutes, seconds, hours, as ISO (PT1H30M) or as H:MM.
+there is none. A date format is made of YYYY YY MM M DD D and Month Mon MON ROM (a Roman number) with anything between;
+a time format of HH H mm ss hh h and AM am; a duration is written in minutes, seconds, hours, as ISO (PT1H30M) or H:MM.
 """
 
 from __future__ import annotations
@@ -25,6 +25,21 @@ _NAMED = re.compile(
     rf"|(?P<m2>{_WORD})\.?[\s-]+(?P<d2>\d{{1,2}})(?:st|nd|rd|th)?[\s,.-]+(?P<y2>\d{{4}}|['’]\d{{2}})"
     rf"|(?P<y3>\d{{4}})[\s.,-]+(?P<m3>{_WORD})[\s.,-]+(?P<d3>\d{{1,2}})(?!\d)"
 )
+_ORDINALS: Final = (
+    "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh",
+    "twelfth", "thirteenth", "fourteenth", "fifteenth", "sixteenth", "seventeenth", "eighteenth", "nineteenth",
+    "twentieth", "twenty-first", "twenty-second", "twenty-third", "twenty-fourth", "twenty-fifth", "twenty-sixth",
+    "twenty-seventh", "twenty-eighth", "twenty-ninth", "thirtieth", "thirty-first",
+)  # fmt: skip
+_YEARLESS = re.compile(
+    rf"(?<![\d.,/-])(?:(?P<a>\d{{1,2}})[./](?P<b>\d{{1,2}})\.?(?![\d/-]|[.,]\d)"
+    rf"|(?P<d1>\d{{1,2}})(?:st|nd|rd|th|er|ème|º|ª|\.)?[\s-]{{0,2}}(?:de |of |d['’])?(?P<m1>{_WORD})"
+    rf"|(?P<m2>{_WORD})\.?[\s-]+(?:the )?(?P<d2>\d{{1,2}})(?:st|nd|rd|th)?(?![\d:.,]\d|\d)"
+    rf"|(?P<d3>{'|'.join(sorted(_ORDINALS, key=len, reverse=True))}) (?:of )?(?P<m3>{_WORD}))",
+    re.IGNORECASE,
+)
+_FULL_YEAR = re.compile(r"(?<![\d.,/])(?:19|20)\d\d(?![\d/]|[.,]\d)")
+_ROMAN: Final = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII")
 _TIME = re.compile(
     r"(?<![\d.,:/-])(?P<h>[01]?\d|2[0-4])\s?(?:[:.hH]\s?(?P<m>[0-5]\d)(?::(?P<s>[0-5]\d))?|h\b|(?=\s?[apAP]\.?\s?[mM]\b)"
     r"|(?=\s?(?:uhr|heures?|horas?|o'clock)\b))(?![\d/]|[.-]\d)\s?(?P<p>[apAP]\.?\s?[mM]\b\.?)?"
@@ -38,7 +53,7 @@ _NAMED_TIMES: Final = {
     "mittag": (12, 0, 0),
     "midi": (12, 0, 0),
 }
-_CODES = re.compile(r"YYYY|YY|Month|MONTH|Mon|MON|MM|M|DDD|DD|D")
+_CODES = re.compile(r"ROM|YYYY|YY|Month|MONTH|Mon|MON|MM|M|DDD|DD|D")
 _TIME_CODES = re.compile(r"HH|H|mm|ss|hh|h|AM|am|'[^']*'")
 """A text in quotes stands for itself: ``HH'h'mm`` is 17h45."""
 
@@ -56,6 +71,40 @@ def dates(text: str, order: str = "dmy") -> tuple[tuple[int, int, date], ...]:
             if day is not None:
                 found.append((match.start(), match.end(), day))
     return tuple(sorted(found))
+
+
+@lru_cache(maxsize=8192)
+def days(text: str, order: str, year: int) -> tuple[tuple[int, int, date], ...]:
+    """As ``dates``, and days without a year as those of this one (14 July, 20.8., third of June)."""
+    found = list(dates(text, order))
+    at = 0
+    while (match := _YEARLESS.search(text, at)) is not None:
+        day = _without_year(match, order, year)
+        inside = any(match.start() < end and match.end() > start for start, end, _ in found)
+        at = match.start() + 1 if day is None or inside else match.end()
+        if day is not None and not inside:
+            found.append((match.start(), match.end(), day))
+    return tuple(sorted(found))
+
+
+def _without_year(match: re.Match[str], order: str, year: int) -> date | None:
+    if match["a"]:
+        first, second = int(match["a"]), int(match["b"])
+        european, american = _day(year, second, first), _day(year, first, second)
+        return (american or european) if order == "mdy" else (european or american)
+    for n in "123":
+        if match[f"m{n}"]:
+            month, said = month_numbers().get(fold(match[f"m{n}"])), match[f"d{n}"].lower()
+            day = int(said) if said.isdecimal() else _ORDINALS.index(said) + 1
+            return _day(year, month, day) if month else None
+    return None
+
+
+def year_of(text: str) -> int | None:
+    """The year that a text is of: that of its first date, else the first that it names."""
+    found = dates(text)
+    named = _FULL_YEAR.search(text)
+    return found[0][2].year if found else int(named[0]) if named else None
 
 
 def days_between(text: str, order: str) -> int | None:
@@ -106,6 +155,7 @@ def _date_part(day: date, code: str) -> str:
         "YYYY": f"{day.year:04d}", "YY": f"{day.year % 100:02d}", "MM": f"{day.month:02d}", "M": str(day.month),
         "DD": f"{day.day:02d}", "D": str(day.day), "Month": name, "MONTH": name.upper(), "Mon": name[:3],
         "MON": name[:3].upper(), "DDD": weekday_names()[day.weekday()][:3],
+        "ROM": _ROMAN[day.month - 1],
     }  # fmt: skip
     return parts[code]
 

@@ -14,6 +14,8 @@ from metaagent.remedies.json_fields.stock import listed
 from metaagent.remedies.json_fields.words import fold, titled, unmarked
 
 _MOST: Final = 6
+_MOST_UNKNOWN: Final = 4
+"""Words of a name whose given name nobody knows; it has nothing behind it."""
 _NAME: Final = re.compile(r"[^\W\d_][^\W\d_'’.-]*(?:['’-][^\W\d_'’.-]+)*\.?")
 
 
@@ -70,10 +72,14 @@ def bare(text: str) -> str:
     return without_legal(name) or name
 
 
-def person(text: str, form: str) -> str | None:
+ANY: Final = "any given name"
+
+
+def person(text: str, form: str, known: str = "") -> str | None:
     """A person's name in another form, like ``LAST, First`` or ``F. Last``; None where the text does not read like a
-    person's name. Words in capitals or in lower case only get a capital letter."""
-    parts = parts_of(text)
+    person's name. ``known`` ANY: also where nobody knows the given name. Words in capitals or in lower case only get a
+    capital letter."""
+    parts = parts_of(text, sure=known != ANY)
     if parts is None:
         return None
     given, surname = (" ".join(map(_capitalised, words)) for words in parts)
@@ -88,12 +94,13 @@ _WRITTEN: Final[dict[str, Callable[[str, str], str]]] = {
 }
 
 
-def parts_of(text: str) -> tuple[list[str], list[str]] | None:
-    """Given names and surname of a person; None where the text is no person's name: it starts with no given name, or it
-    names a firm or a public body. The surname starts at a particle (van, El), or after the last given name."""
+def parts_of(text: str, *, sure: bool = True) -> tuple[list[str], list[str]] | None:
+    """Given names and surname of a person; None where the text is no person's name: it starts with no given name (where
+    that is to be ``sure``), or it names a firm or a public body. The surname starts at a particle (van, El), or after
+    the last given name."""
     if len(text) > 120 or is_firm(text) or is_public(text):
         return None
-    return _in_order(bare(text).split()) or _turned(text)
+    return _in_order(bare(text).split(), sure) or _turned(text)
 
 
 def is_firm(text: str) -> bool:
@@ -106,10 +113,12 @@ def is_public(text: str) -> bool:
     return not set(fold(text).split()).isdisjoint(listed("public"))
 
 
-def _in_order(words: Sequence[str]) -> tuple[list[str], list[str]] | None:
+def _in_order(words: Sequence[str], sure: bool) -> tuple[list[str], list[str]] | None:
     """Anna Maria van der Berg."""
-    words = _name_words(words)
-    if not 2 <= len(words) <= _MOST or not _is_given(words[0]):
+    whole, words = len(words), _name_words(words)
+    if len(words) < 2 or len(words) > _MOST:
+        return None
+    if not _is_given(words[0]) and (sure or whole > _MOST_UNKNOWN or len(words) < whole):
         return None
     last = len(words) - 1
     at = next(n for n in range(1, last + 1) if n == last or _joins(words[n]) or not _is_given(words[n]))

@@ -24,7 +24,7 @@ def _keep(test: Callable[[str], bool]) -> Callable[[str], str]:
 
 
 def _slug(text: str, mark: str) -> str | None:
-    return mark.join(re.findall(r"[a-z0-9]+", unmarked(text).lower())) or None
+    return mark.join(re.findall(r"[a-z0-9]+", re.sub(r"(?<=\w)['’](?=\w)", "", unmarked(text).lower()))) or None
 
 
 def _camel(text: str) -> str | None:
@@ -114,6 +114,13 @@ def _shorten(text: str) -> str:
     return re.sub(r"\s*[(\[][^)\]]*[)\]]", "", text).strip()
 
 
+def _dial(text: str, start: str) -> str | None:
+    """The digits of a telephone number; ``start`` in the place of its plus, without a zero in brackets."""
+    digits = "".join(filter(str.isdigit, text.replace("(0)", "")))
+    abroad = text.strip().startswith(("+", "(+"))
+    return ((start if abroad else "") + digits) if 5 <= len(digits) <= 15 else None
+
+
 def _luhn(text: str) -> str | None:
     digits = [int(mark) for mark in text if mark.isdigit()]
     total = sum(d if n % 2 else (d * 2 - 9 if d > 4 else d * 2) for n, d in enumerate(reversed(digits)))
@@ -127,6 +134,8 @@ STRING: Final[dict[str, Callable[..., Any]]] = {
     "headline": _headline,
     "sentence": lambda text: text[:1].upper() + text[1:].lower(),
     "ascii": unmarked,
+    "dial": _dial,
+    "replace-first": lambda text, old, new: text.replace(old, new, 1) if old in text else None,
     "alnum": _keep(str.isalnum),
     "letters": _keep(str.isalpha),
     "digits": _keep(str.isdigit),
