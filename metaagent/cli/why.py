@@ -24,9 +24,20 @@ def page(state: State, task: str) -> dict[str, Any]:
         return _page(task_id, on_board, [], None, [], [])
     with state.ledger(read_only=True) as ledger:
         data = _gather(ledger, task_id, on_board)
+        held = _held_back(ledger, task_id)
+    if held and data["attempt"] is not None:
+        state.notice(
+            f"{task_id} is a {held} task: what is learned is judged by it, so no remedy may be made from this page"
+        )
     if on_board is None and not data["attempts"]:
         listing.find(board, task)
     return data
+
+
+def _held_back(ledger: Ledger, task_id: str) -> str | None:
+    """``gate`` or ``sealed`` where the task is of that split. A person may look at their own board; learning may not."""
+    row = ledger.one("SELECT split FROM v_splits WHERE task_id = ? AND split IN ('gate', 'sealed')", (task_id,))
+    return None if row is None else str(row[0])
 
 
 def _gather(ledger: Ledger, task_id: str, on_board: Any) -> dict[str, Any]:

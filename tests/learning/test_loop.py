@@ -75,6 +75,9 @@ def test_a_planted_convention_is_learned_proven_and_kept(make: Any, cli: Cli, mo
     assert [(one["protocol"], one["verdict"]) for one in again.json["watched"]] == [(first["candidate"], "quiet")]
     assert f"watched {first['candidate'][:12]} (data.json.extract): quiet, 0 errors in" in again.err
 
+    [sealed] = cli("ledger", "sql", "SELECT min(task_id) AS id FROM v_splits WHERE split = 'sealed'", "--json").json
+    assert f"{sealed['id']} is a sealed task" in cli("task", "why", sealed["id"]).err
+
     page = place.root / "page.html"
     assert cli("evaluate", "--html", page).status == 0 and "<svg" in page.read_text(encoding="utf-8")
     exported = cli("protocol", "export", "--to", "agents-md").out
