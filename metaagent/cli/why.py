@@ -35,7 +35,7 @@ def page(state: State, task: str) -> dict[str, Any]:
 
 
 def _held_back(ledger: Ledger, task_id: str) -> str | None:
-    """``gate`` or ``sealed`` where the task is of that split. A person may look at their own board; learning may not."""
+    """``gate`` or ``sealed`` where the task is of that split. A person may look at their board; learning may not."""
     row = ledger.one("SELECT split FROM v_splits WHERE task_id = ? AND split IN ('gate', 'sealed')", (task_id,))
     return None if row is None else str(row[0])
 
