@@ -1,0 +1,108 @@
+"""The library: every reference gives its rows, and what a task is said to depend on changes them."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.examples import sets
+from tests.examples.databases import in_memory
+
+SET = "library"
+FIXTURES = sets.EXAMPLES / SET / "fixtures"
+FIXTURE = FIXTURES / "library.db"
+MARKS = {
+    "test_members": re.compile(r"m\.kind <> 'test'"),
+    "withdrawn": re.compile(r"c\.status <> 'withdrawn'"),
+    "units": re.compile(r"/ (?:100|60)\.0, 2\)"),
+    "net_cost": re.compile(r"c\.price_cents \* \(100 - o\.discount_pct\) / 100\.0"),
+    "library_year": re.compile(r"-09-01'|'-8 months'"),
+    "names": re.compile(r"m\.last_name \|\| ', ' \|\| m\.first_name"),
+    "rates": re.compile(r", 1\)"),
+}
+"""What stands in a reference that keeps a convention, and in no other."""
+
+
+def ran(connection: sqlite3.Connection, query: str) -> tuple[list[str], list[list[Any]]]:
+    cursor = connection.execute(query)
+    return [column[0] for column in cursor.description], [list(found) for found in cursor]
+
+
+def test_every_reference_gives_what_is_expected() -> None:
+    with closing(in_memory(FIXTURE)) as connection:
+        for row in sets.rows(SET):
+            columns, found = ran(connection, row["reference"])
+            wanted = row["expected"]
+            ordered = wanted["ordered"]
+            assert columns == wanted["columns"], row["id"]
+            assert (found if ordered else sorted(map(repr, found))) == (
+                wanted["rows"] if ordered else sorted(map(repr, wanted["rows"]))
+            ), row["id"]
+            assert 1 <= len(found) <= 40 and all(value is not None for line in found for value in line), row["id"]
+
+
+@pytest.mark.parametrize(
+    ("convention", "change"),
+    [
+        ("test_members", "UPDATE members SET kind = 'adult' WHERE kind = 'test'"),
+        ("withdrawn", "UPDATE copies SET status = 'available' WHERE status = 'withdrawn'"),
+    ],
+)
+def test_rows_that_do_not_count_matter_to_those_who_say_so(convention: str, change: str) -> None:
+    with closing(in_memory(FIXTURE, change)) as connection:
+        for row in sets.rows(SET):
+            if convention in row["touches"]:
+                assert ran(connection, row["reference"])[1] != row["expected"]["rows"], row["id"]
+
+
+def test_what_a_task_touches_stands_in_its_reference() -> None:
+    for row in sets.rows(SET):
+        kept = {convention for convention, mark in MARKS.items() if mark.search(row["reference"])}
+        assert kept == set(row["touches"]), row["id"]
+        assert set(row["lifts"]) <= set(MARKS) - kept, row["id"]
+
+
+def test_every_convention_has_its_tasks_and_an_exception() -> None:
+    for convention in MARKS:
+        assert sum(convention in row["touches"] for row in sets.rows(SET)) >= 10, convention
+        assert any(convention in row["lifts"] for row in sets.rows(SET)), convention
+
+
+def test_the_fixture_is_what_its_maker_makes(tmp_path: Path) -> None:
+    made = tmp_path / "library.db"
+    subprocess.run([sys.executable, FIXTURES / "make_library.py", made], check=True)
+    with closing(sqlite3.connect(made)) as one, closing(in_memory(FIXTURE)) as other:
+        assert list(one.iterdump()) == list(other.iterdump())
+
+
+def test_the_goal_holds_the_schema_of_the_fixture() -> None:
+    goal = sets.specification(SET)["goal"]
+    tables = "SELECT name, sql FROM sqlite_master WHERE type = 'table' ORDER BY name"
+    with closing(sqlite3.connect(":memory:")) as told, closing(in_memory(FIXTURE)) as held:
+        told.executescript(goal[goal.index("-- all dates") :])
+        assert ran(told, tables) == ran(held, tables)
+
+
+def test_no_prompt_holds_a_convention_or_an_answer() -> None:
+    words = re.compile(
+        r"test cards? (?:never|do not|are not)|library year|september|\beuros?\b|\bhours?\b|last, first"
+        r"|\b(?:one|two) decimals?\b|less the discount",
+        re.IGNORECASE,
+    )
+    for row in sets.rows(SET):
+        prompt = sets.prompt(SET, row)
+        assert row["question"] in prompt and row["reference"] not in prompt
+        assert words.search(prompt) is None, row["id"]
+
+
+def test_ids_and_families_are_plain() -> None:
+    rows = sets.rows(SET)
+    assert [row["id"] for row in rows] == [f"LIB-{number:03}" for number in range(1, 111)]
+    assert len({row["question"] for row in rows}) == 110 and len({row["family"] for row in rows}) == 16
