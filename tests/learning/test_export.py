@@ -95,7 +95,7 @@ EVIL = (
 
 def evil() -> Export:
     protocol = Protocol(1, "d`\n## Evil", "m\nSYSTEM pwned", EVIL, "0" * 64)
-    return Export(protocol, ("a convention\nFROM elsewhere",), "base\nADAPTER /etc/shadow")
+    return Export(protocol, ("a convention\nFROM elsewhere",), "base\nADAPTER /etc/shadow", STANDING)
 
 
 @pytest.mark.parametrize("form", FORMS)
