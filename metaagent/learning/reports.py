@@ -22,8 +22,9 @@ _STAGE = re.compile(r'^failed on (?:setup|teardown) with "(.*?)"?$')
 _PARAMETERS = re.compile(r"\[.*\]$", re.DOTALL)
 _ASSERT = re.compile(r"assert (?!not )(?P<text>.+)")
 _OPERATOR = re.compile(r" (==|!=|<=|>=|<|>|is not|is|not in|in) ")
-_LOOKS = {"[": "list", "{": "mapping", "(": "tuple", "'": "text", '"': "text", "N": "nothing"}
+_LOOKS = {"[": "list", "{": "mapping", "(": "tuple", "'": "text", '"': "text"}
 _ROOTS = frozenset({"testsuites", "testsuite", "testcase"})
+_CLOSING = {"(": ")", "[": "]", "{": "}"}
 _HOLDS = frozenset({"pass", "notApplicable", "informational"})
 
 
@@ -168,8 +169,8 @@ def _outside_of_brackets(text: str) -> str:
             quote = "" if mark == quote else quote
         elif mark in "'\"":
             quote, inside = mark, True
-        elif mark in "([{":
-            closing.append({"(": ")", "[": "]", "{": "}"}[mark])
+        elif mark in _CLOSING:
+            closing.append(_CLOSING[mark])
         elif closing and mark == closing[-1]:
             closing.pop()
         made.append("_" if inside else mark)
@@ -182,7 +183,7 @@ def _look(text: str) -> str:
         return "truth"
     if re.match(r"-?\d", text):
         return "number"
-    return _LOOKS.get(text[:1], "value") if text[:1] != "N" or text.startswith("None") else "value"
+    return "nothing" if text.startswith("None") else _LOOKS.get(text[:1], "value")
 
 
 def _junit_failure(test: ElementTree.Element, child: ElementTree.Element) -> Failure:
@@ -194,13 +195,10 @@ def _junit_failure(test: ElementTree.Element, child: ElementTree.Element) -> Fai
         message = _last_raised(text) or message
     found = _pytest_failure(node, message)
     declared = (child.get("type") or "").rpartition(".")[2]
-    if found.kind == "assertion" and not _raised(found) and declared and declared != "AssertionError":
+    raised = "AssertionError" in found.head[1:2]
+    if found.kind == "assertion" and not raised and declared not in ("", "AssertionError"):
         return Failure(kind_of(declared), (found.head[0], declared), found.message)
     return found
-
-
-def _raised(failure: Failure) -> bool:
-    return "AssertionError" in failure.head[1:2]
 
 
 def _suppresses(suppression: Mapping[str, Any]) -> bool:

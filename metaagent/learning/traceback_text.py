@@ -64,7 +64,7 @@ class _Reader:
         if self.group is not None:
             if self.group.take(self._text(line)):
                 return
-            self.pending, self.group = self.group.leaves, None
+            self._close_group()
         if line.rstrip().endswith(_START):
             yield from self._begun(line, line.rfind(_START))
         elif self.inside:
@@ -77,10 +77,13 @@ class _Reader:
             self.pending = []
 
     def end(self) -> Iterator[Failure]:
-        if self.group is not None:
-            self.pending, self.group = self.group.leaves, None
+        self._close_group()
         yield from self._cut()
         yield from self._flushed()
+
+    def _close_group(self) -> None:
+        if self.group is not None:
+            self.pending, self.group = self.group.leaves, None
 
     def _begun(self, line: str, at: int) -> Iterator[Failure]:
         yield from self._cut()

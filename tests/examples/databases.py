@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 
 def in_memory(fixture: Path, change: str = "") -> sqlite3.Connection:
@@ -14,3 +15,22 @@ def in_memory(fixture: Path, change: str = "") -> sqlite3.Connection:
     original.close()
     copy.executescript(change)
     return copy
+
+
+def ran(connection: sqlite3.Connection, query: str) -> tuple[list[str], list[list[Any]]]:
+    """The names of a query's columns, and its rows."""
+    cursor = connection.execute(query)
+    return [column[0] for column in cursor.description], [list(found) for found in cursor]
+
+
+def check_reference(connection: sqlite3.Connection, row: dict[str, Any]) -> None:
+    """A row's reference gives its expected columns and rows, in their order where that is asked for: some rows, not
+    many, and no cell without a value."""
+    columns, found = ran(connection, row["reference"])
+    wanted = row["expected"]
+    ordered = wanted["ordered"]
+    assert columns == wanted["columns"], row["id"]
+    assert (found if ordered else sorted(map(repr, found))) == (
+        wanted["rows"] if ordered else sorted(map(repr, wanted["rows"]))
+    ), row["id"]
+    assert 1 <= len(found) <= 40 and all(value is not None for line in found for value in line), row["id"]

@@ -18,7 +18,7 @@ from metaagent.agents.prompts import render
 from metaagent.agents.roles import load_roles
 from metaagent.config import Config
 from metaagent.records import ArtifactForm, Brief
-from tests.examples.databases import in_memory
+from tests.examples.databases import check_reference, in_memory, ran
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "clinic"
 FIXTURE = EXAMPLE / "fixtures" / "clinic.db"
@@ -40,22 +40,10 @@ def books(change: str = "") -> sqlite3.Connection:
     return in_memory(FIXTURE, change)
 
 
-def ran(connection: sqlite3.Connection, query: str) -> tuple[list[str], list[list[Any]]]:
-    cursor = connection.execute(query)
-    return [column[0] for column in cursor.description], [list(found) for found in cursor]
-
-
 def test_every_reference_gives_what_is_expected() -> None:
     connection = books()
     for row in rows():
-        columns, found = ran(connection, row["reference"])
-        wanted = row["expected"]
-        ordered = wanted["ordered"]
-        assert columns == wanted["columns"], row["id"]
-        assert (found if ordered else sorted(map(repr, found))) == (
-            wanted["rows"] if ordered else sorted(map(repr, wanted["rows"]))
-        ), row["id"]
-        assert 1 <= len(found) <= 40 and all(value is not None for line in found for value in line), row["id"]
+        check_reference(connection, row)
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,11 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.examples import sets
-from tests.examples.databases import in_memory
+from tests.examples.databases import check_reference, in_memory, ran
 
 SET = "library"
 FIXTURES = sets.EXAMPLES / SET / "fixtures"
@@ -30,22 +29,10 @@ MARKS = {
 """What stands in a reference that keeps a convention, and in no other."""
 
 
-def ran(connection: sqlite3.Connection, query: str) -> tuple[list[str], list[list[Any]]]:
-    cursor = connection.execute(query)
-    return [column[0] for column in cursor.description], [list(found) for found in cursor]
-
-
 def test_every_reference_gives_what_is_expected() -> None:
     with closing(in_memory(FIXTURE)) as connection:
         for row in sets.rows(SET):
-            columns, found = ran(connection, row["reference"])
-            wanted = row["expected"]
-            ordered = wanted["ordered"]
-            assert columns == wanted["columns"], row["id"]
-            assert (found if ordered else sorted(map(repr, found))) == (
-                wanted["rows"] if ordered else sorted(map(repr, wanted["rows"]))
-            ), row["id"]
-            assert 1 <= len(found) <= 40 and all(value is not None for line in found for value in line), row["id"]
+            check_reference(connection, row)
 
 
 @pytest.mark.parametrize(

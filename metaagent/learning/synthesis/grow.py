@@ -12,7 +12,6 @@ from typing import Any, Final
 from metaagent.learning.synthesis import operators as known
 from metaagent.learning.synthesis.vectors import Vector, Vectors
 from metaagent.remedies.json_fields import figures, moments, stock
-from metaagent.remedies.json_fields.describe import UNSHOWN
 from metaagent.remedies.json_fields.evaluate import NOTHING, mentions
 
 
@@ -247,7 +246,7 @@ def _years(vectors: Vectors) -> list[int | str]:
     """The years that days without one may be of: the text's; one that no format shows; that of most wanted dates."""
     wanted = [row.expected for row in vectors.rows if isinstance(row.expected, str) and len(row.expected) < 30]
     seen = Counter(found[0][2].year for text in wanted if (found := moments.dates(text)))
-    return ["text", UNSHOWN, *(year for year, count in seen.most_common(1) if 2 * count > len(wanted))]
+    return ["text", moments.UNSHOWN, *(year for year, count in seen.most_common(1) if 2 * count > len(wanted))]
 
 
 def _date_forms(vectors: Vectors, base: Vector, order: str, which: int, year: int | str = 0) -> list[str]:
@@ -256,12 +255,11 @@ def _date_forms(vectors: Vectors, base: Vector, order: str, which: int, year: in
     for value, row in zip(base.values, vectors.rows, strict=True):
         if row.right or not isinstance(value, str) or not isinstance(row.expected, (str, int)):
             continue
-        stated = moments.year_of(row.scope.text) if year == "text" else year
-        found = moments.days(value, order, int(stated)) if stated else moments.dates(value, order)
+        found = moments.dates_in(value, order, year, row.scope.text)
         if found:
             forms.update(_fitting(_shown_dates(found[which][2]), str(row.expected)))
     fitting = [form for form, count in forms.most_common(24) if count >= 2]
-    return [form for form in fitting if "YY" not in form and "DDD" not in form] if year == UNSHOWN else fitting
+    return [form for form in fitting if "YY" not in form and "DDD" not in form] if year == moments.UNSHOWN else fitting
 
 
 def _roundings(vectors: Vectors) -> list[tuple[str, int]]:

@@ -7,9 +7,9 @@ from typing import Any, Final
 from metaagent.remedies.json_fields.names import ANY
 
 _PERSONS: Final = (
-        "LAST, First", "Last, First", "First Last", "First LAST", "LAST First", "Last First", "F. Last", "Last, F.",
-        "F. LAST", "LAST, F.", "Last F", "Last", "LAST", "First",
-    )  # fmt: skip
+    "LAST, First", "Last, First", "First Last", "First LAST", "LAST First", "Last First", "F. Last", "Last, F.",
+    "F. LAST", "LAST, F.", "Last F", "Last", "LAST", "First",
+)  # fmt: skip
 STEPS: Final[tuple[tuple[Any, ...], ...]] = (
     *((name,) for name in (
         "upper", "lower", "title", "headline", "sentence", "ascii", "alnum", "letters", "digits", "words-only",

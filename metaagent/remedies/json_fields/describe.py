@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from metaagent.remedies.json_fields.moments import UNSHOWN
+
 _QUOTE: Final = '"'
-UNSHOWN: Final = 2000
-"""The year of days whose year no format shows: a leap year."""
 
 
 def describe(program: Mapping[str, Any]) -> Iterator[str]:

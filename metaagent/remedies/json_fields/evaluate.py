@@ -166,8 +166,7 @@ def _keywords(_: Scope, value: Any, rules: Sequence[Sequence[Any]]) -> Any:
 
 def _date(scope: Scope, value: Any, order: str, form: str, which: int = 0, year: int | str = 0) -> Any:
     """``year``: that of days which name none; ``text`` for that of the task's text; 0: those are no dates."""
-    stated = moments.year_of(scope.text) if year == "text" else year
-    found = moments.days(_text(value), order, int(stated)) if stated else moments.dates(_text(value), order)
+    found = moments.dates_in(_text(value), order, year, scope.text)
     return moments.show_date(found[which][2], form) if found and (which == 0 or len(found) > 1) else None
 
 

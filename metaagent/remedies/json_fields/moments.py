@@ -39,6 +39,8 @@ _YEARLESS = re.compile(
     re.IGNORECASE,
 )
 _FULL_YEAR = re.compile(r"(?<![\d.,/])(?:19|20)\d\d(?![\d/]|[.,]\d)")
+UNSHOWN: Final = 2000
+"""The year of days whose year no format shows: a leap year."""
 _ROMAN: Final = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII")
 _TIME = re.compile(
     r"(?<![\d.,:/-])(?P<h>[01]?\d|2[0-4])\s?(?:[:.hH]\s?(?P<m>[0-5]\d)(?::(?P<s>[0-5]\d))?|h\b|(?=\s?[apAP]\.?\s?[mM]\b)"
@@ -73,6 +75,13 @@ def dates(text: str, order: str = "dmy") -> tuple[tuple[int, int, date], ...]:
     return tuple(sorted(found))
 
 
+def dates_in(value: str, order: str, year: int | str, text: str) -> tuple[tuple[int, int, date], ...]:
+    """The dates of a value, and its days without a year as those of ``year``: a number, ``text`` for the year of the
+    text beside it, 0 for none."""
+    stated = year_of(text) if year == "text" else int(year)
+    return days(value, order, stated) if stated else dates(value, order)
+
+
 @lru_cache(maxsize=8192)
 def days(text: str, order: str, year: int) -> tuple[tuple[int, int, date], ...]:
     """As ``dates``, and days without a year as those of this one (14 July, 20.8., third of June)."""
@@ -89,9 +98,7 @@ def days(text: str, order: str, year: int) -> tuple[tuple[int, int, date], ...]:
 
 def _without_year(match: re.Match[str], order: str, year: int) -> date | None:
     if match["a"]:
-        first, second = int(match["a"]), int(match["b"])
-        european, american = _day(year, second, first), _day(year, first, second)
-        return (american or european) if order == "mdy" else (european or american)
+        return _ordered(int(match["a"]), int(match["b"]), year, order)
     for n in "123":
         if match[f"m{n}"]:
             month, said = month_numbers().get(fold(match[f"m{n}"])), match[f"d{n}"].lower()
@@ -119,7 +126,11 @@ def _numeric(match: re.Match[str], order: str) -> date | None:
         return _day(int(match["k"][:4]), int(match["k"][4:6]), int(match["k"][6:]))
     if match["y"]:
         return _day(int(match["y"]), int(match["m"]), int(match["d"]))
-    first, second, year = int(match["a"]), int(match["b"]), _year(match["c"])
+    return _ordered(int(match["a"]), int(match["b"]), _year(match["c"]), order)
+
+
+def _ordered(first: int, second: int, year: int, order: str) -> date | None:
+    """Day and month, or month and day, as ``order`` reads them; where only one of the two is a date, that one."""
     european, american = _day(year, second, first), _day(year, first, second)
     return (american or european) if order == "mdy" else (european or american)
 
