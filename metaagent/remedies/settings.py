@@ -214,12 +214,18 @@ STEPS: Final[Mapping[str, tuple[str, ...]]] = {
     "date": ("name", "is"),
     "shift": ("column", "by", "codes"),
     "year": ("months",),
+    "month": ("day",),
+    "span": ("from", "to"),
+    "share": ("by", "digits", "sign"),
     "form": ("columns", "is"),
     "missing": ("is",),
     "ties": ("by",),
     "key": (),
 }
 """What a step of ``sql.views`` cannot do without, by what it does."""
+_NUMBERS: Final = {"months": (1, 11), "day": (2, 28)}
+_DAY_OF_YEAR: Final = re.compile(r"(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")
+_LONGEST_SIGN: Final = 10
 _RULES: Final[Mapping[str, tuple[str, ...]]] = {
     "guard": ("if", "do"),
     "error": ("do",),
@@ -260,6 +266,12 @@ def _fits(name: str, value: Any) -> bool:
         return _is_texts(value)
     if name in ("table", "where", "column", "name", "is", "do"):
         return isinstance(value, str)
+    if name in _NUMBERS:
+        return not _whole(*_NUMBERS[name])(value)
+    if name in ("from", "to"):
+        return isinstance(value, str) and bool(_DAY_OF_YEAR.fullmatch(value))
+    if name == "sign":
+        return isinstance(value, str) and len(value) <= _LONGEST_SIGN and value.isprintable()
     return value is None or isinstance(value, (str, bool)) or _is_number(value, -math.inf, math.inf)
 
 

@@ -1,4 +1,4 @@
-"""How single values are written in a result: days, names, what is missing; and the year that a house counts by. Pure.
+"""How single values are written in a result: days, names, what is missing, decimals. Pure.
 
 Each changes what comes out, never what rows are taken, compared or ordered by: where a clause names an output, it gets
 the value that the output had before.
@@ -6,21 +6,17 @@ the value that the output had before.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Iterator, Sequence
-from datetime import date
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Final
 
 from metaagent.remedies.sql_schema import Schema
-from metaagent.remedies.sql_scope import in_shadow, own_columns, sources, table_of
-from metaagent.remedies.sql_shapes import shifted
+from metaagent.remedies.sql_scope import sources, table_of
 from metaagent.remedies.sql_tree import is_quoted, parse_expression
 
 if TYPE_CHECKING:
     from sqlglot import exp
 
 _WHOLE_DAYS: Final = frozenset({"", "%Y-%m-%d", "%F"})
-_YEAR_LIKE: Final = re.compile(r"(\d{4})(?:-?%)")
 
 
 def written(tree: exp.Query, schema: Schema, columns: Collection[str], template: str) -> bool:
@@ -36,7 +32,7 @@ def written(tree: exp.Query, schema: Schema, columns: Collection[str], template:
         if column is None or f"{table_of(column, schema)}.{column.name.lower()}" not in columns:
             continue
         plain = _undated(output.unalias())
-        changed |= _put(tree, schema, output, parse_expression(template.replace("{}", plain.sql("sqlite"))))
+        changed |= put(tree, schema, output, parse_expression(template.replace("{}", plain.sql("sqlite"))))
     return changed
 
 
@@ -88,7 +84,7 @@ def together(
         source, text = next(output.find_all(exp.Column)).table, template
         for name in columns:
             text = text.replace(f"{{{name}}}", exp.column(name, table=source or None).sql("sqlite"))
-        changed |= _put(tree, schema, output, parse_expression(text))
+        changed |= put(tree, schema, output, parse_expression(text))
     return changed
 
 
@@ -118,7 +114,7 @@ def filled(tree: exp.Query, schema: Schema, text: str) -> bool:
         columns = list(inner.find_all(exp.Column))
         if len({column.sql() for column in columns}) == 1 and (outer or _nullable(columns[0], schema)):
             made = exp.Coalesce(this=inner.copy(), expressions=[exp.Literal.string(text)])
-            changed |= _put(tree, schema, output, made)
+            changed |= put(tree, schema, output, made)
     return changed
 
 
@@ -146,7 +142,7 @@ def rounded(tree: exp.Query, digits: int) -> bool:
         inner = output.unalias()
         if is_mean(inner):
             made = exp.Round(this=inner.copy(), decimals=exp.Literal.number(digits))
-            changed |= _put(tree, Schema({}), output, made)
+            changed |= put(tree, Schema({}), output, made)
     return changed
 
 
@@ -165,7 +161,7 @@ def is_mean(node: exp.Expr) -> bool:
     return isinstance(node, exp.Avg)
 
 
-def _put(tree: exp.Select, schema: Schema, output: exp.Expr, made: exp.Expr) -> bool:
+def put(tree: exp.Select, schema: Schema, output: exp.Expr, made: exp.Expr) -> bool:
     """``made`` in place of what the output was, under its name. Whether anything is different."""
     from sqlglot import exp
 
@@ -202,83 +198,3 @@ def _names(node: exp.Expr, name: str, place: int) -> bool:
     if isinstance(node, exp.Literal) and not node.is_string:
         return node.name == str(place + 1)
     return isinstance(node, exp.Column) and not node.table and node.name.lower() == name.lower()
-
-
-def year_begun(tree: exp.Query, schema: Schema, months: int) -> bool:
-    """A calendar year in a condition or an output becomes the house's, which begins so many months later: the year that
-    is cut from a date, both bounds of whole years, and ``LIKE '2023%'``."""
-    from sqlglot import exp
-
-    changed = False
-    columns = {
-        f"{table_of(one, schema)}.{one.name.lower()}"
-        for select in tree.find_all(exp.Select)
-        for one in own_columns(select)
-        if not in_shadow(one) and table_of(one, schema) is not None
-    }
-    for like in list(tree.find_all(exp.Like)):
-        changed |= _like(like)
-    for column in sorted(columns):
-        changed |= shifted(tree, schema, column, f"-{months} months", ["%Y"], alone=True)
-    for node in list(tree.find_all(exp.Between)):
-        changed |= not in_shadow(node) and _later([node.args["low"], node.args["high"]], months)
-    for bounds in bounds_of(tree):
-        changed |= _later(bounds, months)
-    return changed
-
-
-def _like(node: exp.Like) -> bool:
-    from sqlglot import exp
-
-    found = _YEAR_LIKE.fullmatch(node.expression.name) if isinstance(node.expression, exp.Literal) else None
-    if found is None or not isinstance(node.this, exp.Column) or in_shadow(node):
-        return False
-    cut = parse_expression(f"strftime('%Y', {node.this.sql('sqlite')}) = '{found[1]}'")
-    node.replace(cut)
-    return True
-
-
-def bounds_of(tree: exp.Query) -> Iterator[Sequence[exp.Expr]]:
-    """Pairs ``x >= low AND x < high`` of one condition: the low one and the high one."""
-    from sqlglot import exp
-
-    for both in list(tree.find_all(exp.And)):
-        low, high = both.this.unnest(), both.expression.unnest()
-        while isinstance(low, exp.And):
-            low = low.expression.unnest()
-        if isinstance(low, (exp.GTE, exp.GT)) and isinstance(high, (exp.LT, exp.LTE)) and low.this == high.this:
-            yield [low.expression, high.expression]
-
-
-def _later(bounds: Sequence[exp.Expr], months: int) -> bool:
-    """The bounds so many months later, where they are the first and the last day of calendar years, or the day after.
-    Whether they were."""
-    from sqlglot import exp
-
-    if not all(isinstance(one, exp.Literal) and one.is_string for one in bounds):
-        return False
-    low, high = (_day(one.name) for one in bounds)
-    if low is None or high is None or (low.month, low.day) != (1, 1) or low >= high or high == date.max:
-        return False  # the last of all days stands for no end
-    if (high.month, high.day) == (1, 1):
-        end = _months_after(high, months)
-    elif (high.month, high.day) == (12, 31):
-        end = date.fromordinal(_months_after(date(high.year + 1, 1, 1), months).toordinal() - 1)
-    else:
-        return False
-    bounds[0].replace(exp.Literal.string(_months_after(low, months).isoformat()))
-    bounds[1].replace(exp.Literal.string(end.isoformat() + bounds[1].name[10:]))
-    return True
-
-
-def _day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text[:10])
-    except ValueError:
-        return None
-
-
-def _months_after(first: date, months: int) -> date:
-    """Of a first day of a month."""
-    count = first.month - 1 + months
-    return date(first.year + count // 12, count % 12 + 1, 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from metaagent.remedies.sql_schema import Schema
@@ -72,10 +72,9 @@ def _replace_in_clauses(tree: exp.Select, old: exp.Expr, new: exp.Expr) -> None:
 
 
 def shifted(
-    tree: exp.Query, schema: Schema, column: str, by: str, codes: Collection[str], *, alone: bool = False
+    tree: exp.Query, schema: Schema, column: str, modifiers: Sequence[str], fits: Callable[[set[str]], bool]
 ) -> bool:
-    """Times of a column told by another clock where they are cut to one of the ``codes`` (%H, %d, ...); ``alone``: to
-    these and no others."""
+    """Times of a column are told by another clock where they are cut to ``codes`` (%H, %d, ...) that fit."""
     from sqlglot import exp
 
     changed = False
@@ -83,18 +82,18 @@ def shifted(
     for node in list(tree.find_all(exp.Column)):
         if node.name.lower() != name or in_shadow(node) or table_of(node, schema) != table:
             continue
-        call = _date_call(node)
-        if call is None or not _codes_of(call) & set(codes) or (alone and _codes_of(call) != set(codes)):
+        call = date_call(node)
+        if call is None or not fits(codes_of(call)):
             continue
         pattern = _pattern(call)
-        modifier = exp.Literal.string(by)
-        given = [exp.Literal.string(pattern), node.copy(), modifier] if pattern else [node.copy(), modifier]
+        texts = [exp.Literal.string(text) for text in modifiers]
+        given = [exp.Literal.string(pattern), node.copy(), *texts] if pattern else [node.copy(), *texts]
         call.replace(exp.Anonymous(this="STRFTIME" if pattern else "DATE", expressions=given))
         changed = True
     return changed
 
 
-def _date_call(column: exp.Expr) -> exp.Expr | None:
+def date_call(column: exp.Expr) -> exp.Expr | None:
     """The call that turns the column into a date's part, where it has no modifier of its own."""
     from sqlglot import exp
 
@@ -119,7 +118,8 @@ def _pattern(call: exp.Expr) -> str:
     return call.expressions[0].name if isinstance(call, exp.Anonymous) and call.name.upper() == "STRFTIME" else ""
 
 
-def _codes_of(call: exp.Expr) -> set[str]:
+def codes_of(call: exp.Expr) -> set[str]:
+    """What a call cuts from its date: %Y, %m, ...; a whole day is %d."""
     pattern = _pattern(call)
     return {pattern[place : place + 2] for place, sign in enumerate(pattern) if sign == "%"} if pattern else {"%d"}
 

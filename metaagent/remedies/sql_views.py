@@ -11,6 +11,9 @@ step is a mapping:
     do: date      name, is                  the output of that name is a date written so; {} is its column
     do: shift     column, by, codes         the house's clock, where times are cut to these parts
     do: year      months                    the house's year begins so much later than the calendar's
+    do: month     day                       the house's month begins on that day; a late one, of the month before
+    do: span      from, to                  of a year, what is from one day (MM-DD) to the other is meant
+    do: share     by, digits, sign          shares are times 1 or 100, rounded, and followed by the sign
     do: form      columns, is               outputs that are one of these columns are written so; {} is the value
     do: form      table, columns, is        outputs made of these columns of a table are written so; {name} is a column
     do: missing   is                        what is said where an output may be NULL
@@ -31,10 +34,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from metaagent.records import Brief
 from metaagent.remedies import sql_forms as forms
+from metaagent.remedies import sql_periods as periods
 from metaagent.remedies import sql_shapes as shapes
 from metaagent.remedies.sql_names import asked_columns
 from metaagent.remedies.sql_schema import Schema, schema_of
 from metaagent.remedies.sql_shadow import Parts, Shadow, apart, change_value, keep_rows
+from metaagent.remedies.sql_shares import shared
 from metaagent.remedies.sql_tree import is_sql, parse, parse_expression, render
 from metaagent.remedies.sql_units import Scale, scaled
 from metaagent.remedies.trigger import own_words
@@ -51,7 +56,10 @@ _ORDER: Final = (
     "date",
     "shift",
     "year",
+    "span",
+    "month",
     "scale",
+    "share",
     "round",
     "form",
     "missing",
@@ -169,12 +177,25 @@ def _date(tree: exp.Query, step: Step, schema: Schema, words: str) -> bool:  # n
 
 
 def _shift(tree: exp.Query, step: Step, schema: Schema, words: str) -> bool:  # noqa: ARG001
-    return shapes.shifted(tree, schema, step["column"], step["by"], step["codes"])
+    codes = set(step["codes"])
+    return shapes.shifted(tree, schema, step["column"], [step["by"]], lambda cut: bool(cut & codes))
 
 
 def _year(tree: exp.Query, step: Step, schema: Schema, words: str) -> bool:
     """Not where the question names a month: then the calendar is meant."""
-    return _MONTH.search(words) is None and forms.year_begun(tree, schema, step["months"])
+    return _MONTH.search(words) is None and periods.year_begun(tree, schema, step["months"])
+
+
+def _month(tree: exp.Query, step: Step, schema: Schema, words: str) -> bool:  # noqa: ARG001
+    return periods.month_begun(tree, schema, step["day"])
+
+
+def _span(tree: exp.Query, step: Step, schema: Schema, words: str) -> bool:  # noqa: ARG001
+    return periods.span_named(tree, schema, step["from"], step["to"])
+
+
+def _share(tree: exp.Query, step: Step, schema: Schema, words: str) -> bool:  # noqa: ARG001
+    return shared(tree, schema, step["by"], step["digits"], step["sign"])
 
 
 def _round(tree: exp.Query, step: Step, schema: Schema, words: str) -> bool:  # noqa: ARG001
@@ -207,6 +228,9 @@ _REWRITES: Final[Mapping[str, Callable[[Any, Step, Schema, str], bool]]] = {
     "date": _date,
     "shift": _shift,
     "year": _year,
+    "month": _month,
+    "span": _span,
+    "share": _share,
     "round": _round,
     "form": _form,
     "missing": _missing,
@@ -240,6 +264,13 @@ def _sentence(step: Step) -> str:
         return f"{step['column']} is told {step['by']} where it is cut to {', '.join(step['codes'])}"
     if kind == "year":
         return f"a year begins {step['months']} months later than the calendar's"
+    if kind == "month":
+        return f"a month begins on day {step['day']}" + (" of the month before" if step["day"] > periods.MIDDLE else "")
+    if kind == "span":
+        return f"of a year, only {step['from']} to {step['to']} is meant"
+    if kind == "share":
+        form = f"{'per cent' if step['by'] > 1 else 'fractions'} with {step['digits']} decimals"
+        return f"shares are written as {form}" + (f" and {step['sign']!r}" if step["sign"] else "")
     if kind == "form":
         value = step["is"] if "table" in step else step["is"].replace("{}", "its value")
         of = f" of {step['table']}" if "table" in step else ""

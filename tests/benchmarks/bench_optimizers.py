@@ -166,7 +166,7 @@ class Sets:
     tasks: Mapping[str, Task]
 
     def judged(self, example: Any, prediction: Any) -> tuple[Verdict, ...]:
-        return judge(str(prediction.json), self.tasks[example.id].checks)
+        return judge(str(prediction.get("json", "")), self.tasks[example.id].checks)
 
     def share(self, example: Any, prediction: Any, trace: Any = None) -> float:
         """The task's own score: the share of units that hold."""

@@ -16,7 +16,7 @@ from metaagent.learning.synthesis import sql_references as references
 from metaagent.learning.synthesis import sql_steps
 from metaagent.learning.synthesis.sql_batch import Batch
 from metaagent.learning.synthesis.sql_data import Data, read_data
-from metaagent.learning.synthesis.sql_search import TOLD, Item, Search, same
+from metaagent.learning.synthesis.sql_search import TOLD, Item, Search, passes, same
 from metaagent.learning.synthesis.sql_steps import Step, key_of
 from metaagent.records import Check, Remedy
 from metaagent.remedies.fixers import fix
@@ -121,9 +121,12 @@ def _learned(ground: _Ground, bench: Bench, cases: int) -> list[Proposal]:
     held = _held_out(ground, bench.seed)
     found = []
     for bundle in _bundles(ground, steps):
-        gain = sum(_brought(ground, program, bundle, rest) for program, rest in held)
-        if gain == 0 and all(told.get(key_of(step), 0) >= TOLD for step in bundle):
-            gain = _UNPROVEN * _brought(ground, steps, bundle, ground.asked)
+        brought = [_brought(ground, program, bundle, rest) for program, rest in held]
+        gain = sum(one.gain for one in brought)
+        if gain <= 0 == sum(one.passes for one in brought) and all(
+            told.get(key_of(step), 0) >= TOLD for step in bundle
+        ):
+            gain = _UNPROVEN * _brought(ground, steps, bundle, ground.asked).gain
         if gain > 0:
             found.append(_proposal(ground, steps, bundle, gain / cases))
     return found
@@ -140,14 +143,16 @@ def _items(ground: _Ground, asked: Sequence[_Asked]) -> tuple[list[Item], list[l
     real = [Item(one.text, one.words, one.expected, _group(one)) for one in asked]
     solved = [_Solved(one) for one in asked if one.case.task.reference]
     told = references.steps([one.told for one in solved], ground.schema)
-    ground.search.told = {key_of(step): groups for step, groups in told}
+    swapped = _swapped(ground, solved)
+    ground.search.told = {key_of(step): groups for step, groups in [*told, *swapped]}
     unsaid = [step for step, _ in told if step["do"] != "keep" or _unknown(step, solved, ground.schema)]
     kept = [step for step in unsaid if step["do"] == "keep"]
     values = [step for step in unsaid if step["do"] == "value"]
+    swaps = [step for step, _ in swapped]
     made: list[Item] = []
     for one in solved:
         expected, words, group = one.asked.expected, one.asked.words, _group(one.asked)
-        plain = references.naive(one.told.text, kept, values, ground.schema)
+        plain = references.naive(one.told.text, kept, values, swaps, ground.schema)
         made.append(Item(plain or one.told.text, words, expected, group, real=False))
         made.append(Item(one.told.text, words, expected, group, real=False, solved=True))
     items = [*real, *made]
@@ -157,9 +162,22 @@ def _items(ground: _Ground, asked: Sequence[_Asked]) -> tuple[list[Item], list[l
     outputs = {name.lower() for one in asked for name in one.expected.columns or ()}
     drawn = sql_steps.steps(ground.data, read, named, outputs)
     if len(solved) * 2 < len(asked):
-        forms = list(sql_steps.forms(ground.data, read, _said(ground.data, asked)))
-        return items, [unsaid, forms, drawn, sql_steps.years(ground.data)]
-    return items, [[*unsaid, *(step for step in drawn if step["do"] in _STOCK and not _has(unsaid, step))]]
+        forms = list(sql_steps.forms(ground.data, read, _said(ground.data, asked), outputs))
+        instead = sql_steps.instead(ground.data, read, named)
+        return items, [[*unsaid, *swaps], forms, [*instead, *drawn], sql_steps.periods(ground.data)]
+    stock = [step for step in drawn if step["do"] in _STOCK and not _has(unsaid, step)]
+    return items, [[*unsaid, *swaps, *stock]]
+
+
+def _swapped(ground: _Ground, solved: Sequence[_Solved]) -> list[tuple[Step, int]]:
+    """Columns of days that references name where the model named another one of the table, each with the number of
+    groups, two at least."""
+    tables = ground.data.schema.tables
+    candidates = list(
+        sql_steps.instead(ground.data, tables, {name for table in tables.values() for name in table.names})
+    )
+    pairs = [(one.told, one.asked.text) for one in solved]
+    return references.swaps(pairs, candidates, ground.schema)
 
 
 def _said(data: Data, asked: Sequence[_Asked]) -> set[str]:
@@ -208,13 +226,20 @@ def _held_out(ground: _Ground, seed: int) -> list[tuple[list[Step], list[_Asked]
     return made
 
 
-def _brought(ground: _Ground, program: Sequence[Step], bundle: Sequence[Step], held: Sequence[_Asked]) -> float:
+@dataclass(frozen=True, slots=True)
+class _Brought:
+    gain: float = 0.0
+    passes: int = 0
+
+
+def _brought(ground: _Ground, program: Sequence[Step], bundle: Sequence[Step], held: Sequence[_Asked]) -> _Brought:
     """What the steps of the bundle that were found without these cases bring on them; what harms counts as such."""
     keys = {key_of(step) for step in bundle}
     without = [step for step in program if key_of(step) not in keys]
     if len(without) == len(program):
-        return 0.0
-    return sum(_values(ground, program, held)) - sum(_values(ground, without, held))
+        return _Brought()
+    after, before = _values(ground, program, held), _values(ground, without, held)
+    return _Brought(sum(after) - sum(before), passes(after) - passes(before))
 
 
 def _values(ground: _Ground, steps: Sequence[Step], asked: Sequence[_Asked]) -> list[float]:
@@ -248,7 +273,7 @@ def _best(ground: _Ground, done: Sequence[Step], groups: Sequence[list[Step]], n
 
 
 def _passing(ground: _Ground, steps: Sequence[Step]) -> int:
-    return sum(one == 1.0 for one in _values(ground, steps, ground.asked))
+    return passes(_values(ground, steps, ground.asked))
 
 
 def _proposal(ground: _Ground, steps: Sequence[Step], bundle: Sequence[Step], gain: float) -> Proposal:

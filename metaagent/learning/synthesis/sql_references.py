@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from metaagent.learning.synthesis.sql_steps import Step, key_of
-from metaagent.learning.synthesis.sql_written import forms, rounding, years
+from metaagent.learning.synthesis.sql_written import forms, periods, rounding, shares
 from metaagent.remedies.sql_schema import Schema
 from metaagent.remedies.sql_scope import selects, sources, table_of
 from metaagent.remedies.sql_tree import parse, render
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
 MIN_GROUPS: Final = 2
-_AGGREGATES: Final = ("Sum", "Avg", "Min", "Max")
+_DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +55,14 @@ def _of(tree: exp.Query, words: str, schema: Schema) -> Iterator[Step]:
                 yield step
                 yield {**step, "alone": True}
         yield from _values(select, schema)
+    yield from _started(tree, schema)
     yield from _scales(tree, schema)
     yield from _shifts(tree, schema)
     outermost = selects(tree)[0]
     yield from _dates(outermost)
     yield from forms(outermost, schema)
-    yield from years(tree)
+    yield from periods(tree)
+    yield from shares(tree)
     yield from rounding(tree)
     yield from _measures(outermost, schema)
     if (tie := _tie(outermost, schema)) is not None:
@@ -86,6 +88,8 @@ def _kept(node: exp.Expr, words: str, schema: Schema) -> Step | None:
     if len(tables) != 1 or None in tables:
         return None
     for literal in node.find_all(exp.Literal):
+        if literal.is_string and _DAY.fullmatch(literal.name) and literal.name[:4] in words:
+            return None  # a period that the question asks for
         if literal.is_string and re.search(rf"(?<!\w){re.escape(literal.name.lower())}", words):
             return None
         if not literal.is_string and literal.name not in ("0", "1") and literal.name in words:
@@ -139,6 +143,42 @@ def _links(column: exp.Column, argument: exp.Expr, select: exp.Select, schema: S
         if text is not None and not all(isinstance(one, exp.Literal) for one in others):
             yield {"do": "value", "table": table, "column": column.name.lower(), "is": text}
         inner = outer
+
+
+def _started(tree: exp.Query, schema: Schema) -> Iterator[Step]:
+    """Larger units of which a part counts as a whole: ``(x + 23) / 24``."""
+    from sqlglot import exp
+
+    for column in tree.find_all(exp.Column):
+        more, whole, table = column.parent, column.find_ancestor(exp.Div), table_of(column, schema)
+        if table is None or not isinstance(more, exp.Add) or whole is None or whole.this.unnest() is not more:
+            continue
+        if all(isinstance(one.expression, exp.Literal) for one in (more, whole)):
+            text = f"{render(more).replace(column.sql('sqlite'), '{}')}"
+            yield {"do": "value", "table": table, "column": column.name.lower(), "is": f"({text}) / {whole.expression}"}
+
+
+def swaps(pairs: Iterable[tuple[Solved, str]], candidates: Sequence[Step], schema: Schema) -> list[tuple[Step, int]]:
+    """Of steps by which one column stands for another, those whose other column references name where the model, in the
+    statement beside, named the one; each with the number of their groups, two at least."""
+    groups: dict[str, set[str]] = {}
+    for one, written in pairs:
+        wanted, named = _columns(one.text, schema), _columns(written, schema)
+        for step in candidates:
+            column, other = (f"{step['table']}.{step[name]}" for name in ("column", "is"))
+            if other in wanted - named and column in named - wanted:
+                groups.setdefault(key_of(step), set()).add(one.group)
+    found = ((step, len(groups.get(key_of(step), ()))) for step in candidates)
+    return [(step, count) for step, count in found if count >= MIN_GROUPS]
+
+
+def _columns(text: str, schema: Schema) -> set[str]:
+    """``table.column`` of all that a statement names."""
+    from sqlglot import exp
+
+    tree = parse(text)
+    found = tree.find_all(exp.Column) if tree is not None else ()
+    return {f"{table_of(one, schema)}.{one.name.lower()}" for one in found}
 
 
 def _template(outer: exp.Expr, inner: exp.Expr, table: str, select: exp.Select, schema: Schema) -> str | None:
@@ -283,9 +323,12 @@ def _tie(select: exp.Select, schema: Schema) -> Step | None:
     return {"do": "ties", "by": by, "descending": bool(last.args.get("desc"))}
 
 
-def naive(text: str, kept: Iterable[Step], values: Iterable[Step], schema: Schema) -> str | None:
-    """The reference without the conditions of ``kept``, the amounts of ``values`` and the divisors of its outputs: what
-    somebody would write who knows SQL and not the house. None where it would be the same."""
+def naive(
+    text: str, kept: Iterable[Step], values: Iterable[Step], swapped: Iterable[Step], schema: Schema
+) -> str | None:
+    """The reference without the conditions of ``kept``, the amounts of ``values`` and the divisors of its outputs, and
+    with the column of ``swapped`` in place of what it stands for: what somebody would write who knows SQL and not the
+    house. None where it would be the same."""
     from sqlglot import exp
 
     tree = parse(text)
@@ -307,7 +350,10 @@ def naive(text: str, kept: Iterable[Step], values: Iterable[Step], schema: Schem
         _, by, inner = unscaled(output.unalias())
         if by is not None:
             output.unalias().replace(inner.copy())
-
+    for step in swapped:
+        for column in tree.find_all(exp.Column):
+            if column.name.lower() == step["is"] and table_of(column, schema) == step["table"]:
+                column.set("this", exp.to_identifier(step["column"]))
     after = render(tree)
     return after if after != before else None
 

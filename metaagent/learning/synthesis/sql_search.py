@@ -23,7 +23,7 @@ from metaagent.remedies.sql_views import ranked, stepped
 from metaagent.validators.sql_compare import Table
 
 HARM: Final = 2.0
-"""What passes and is broken weighs so much more than what is mended."""
+"""What passes and is broken weighs so much more than what is mended, where a step may be chance."""
 MIN_GROUPS: Final = 2
 TOLD: Final = 3
 """A step that the references of so many groups take needs no second group that it mends: it is no chance."""
@@ -141,11 +141,17 @@ class Search:
             return Tried(step, 0.0, hope)
         own = own_words_of([step]) if step["do"] == "keep" else ()
         found: Limited = limited(effects, own)
+        if found.gain <= _MIN_GAIN and self._is_told(step):  # no chance, so what it breaks weighs as what it mends
+            plain = hope + sum(effect.change for effect in effects if effect.change < 0) / HARM
+            return Tried(_free(step), plain, hope)
         return Tried({**_free(step), **found.limits}, found.gain, hope)
+
+    def _is_told(self, step: Step) -> bool:
+        return self.told.get(key_of(step), 0) >= TOLD
 
     def _fewest(self, step: Step) -> int:
         """The groups that a step has to mend."""
-        return 1 if self.told.get(key_of(step), 0) >= TOLD else MIN_GROUPS
+        return 1 if self._is_told(step) else MIN_GROUPS
 
     def _told(self, item: Item, text: str) -> frozenset[tuple[str, str]]:
         place = (item.words, text)

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from metaagent.learning.synthesis.sql_data import Data, Profile
 from metaagent.remedies.sql_schema import Table
+from metaagent.remedies.sql_shares import NAMES
 
 Step = Mapping[str, Any]
 
@@ -129,6 +130,17 @@ def _values(data: Data, table: Table, named: Collection[str]) -> Iterator[Step]:
             yield {"do": "value", "table": table.name, "column": column.name, "is": text}
 
 
+def instead(data: Data, read: Collection[str], named: Collection[str]) -> Iterator[Step]:
+    """Columns of days that stand for another of their row: which of them a thing belongs to."""
+    for table in (data.schema.tables[name] for name in sorted(read)):
+        days = [name for name in table.names if _daily(data.of(table.name, name))]
+        for name in days:
+            if name in named:
+                yield from (
+                    {"do": "value", "table": table.name, "column": name, "is": other} for other in days if other != name
+                )
+
+
 def _own(data: Data, table: Table, name: str, profile: Profile) -> Iterator[str]:
     """With the other numbers of the row: rates, parts in the same unit, quantities."""
     if profile.nulls:
@@ -145,6 +157,8 @@ def _own(data: Data, table: Table, name: str, profile: Profile) -> Iterator[str]
         elif _unit(other.name) == _unit(name):
             yield f"{{}} - COALESCE({other.name}, 0)"
             yield f"{{}} + COALESCE({other.name}, 0)"
+            if beside.nulls:
+                yield f"COALESCE({other.name}, {{}})"
         elif all(type(value) is int for value in beside.common):
             yield f"{{}} * {other.name}"
 
@@ -183,11 +197,13 @@ def _scales(data: Data, named: Collection[str]) -> Iterator[Step]:
                 yield {"do": "scale", "columns": sorted(columns), "by": by, "digits": digits}
 
 
-def forms(data: Data, read: Collection[str], said: Collection[str]) -> Iterator[Step]:
+def forms(data: Data, read: Collection[str], said: Collection[str], outputs: Collection[str] = ()) -> Iterator[Step]:
     """What is tried first, for it makes single values right and changes no rows: days in the columns whose names end
     alike, names of persons, and the texts that are ``said`` in results and stand nowhere in the data."""
     yield from ({"do": "missing", "is": text} for text in sorted(said))
     yield from ({"do": "round", "digits": digits} for digits in (1, 2, 0))
+    if any(NAMES.search(name) for name in outputs):
+        yield from _shares()
     for columns in _days(data).values():
         yield from ({"do": "form", "columns": sorted(columns), "is": text} for text in _DAY_FORMS)
     for table in (data.schema.tables[name] for name in sorted(read)):
@@ -196,11 +212,37 @@ def forms(data: Data, read: Collection[str], said: Collection[str]) -> Iterator[
             for text in _PERSONS:
                 written = text.replace("{first}", f"{{{first}}}").replace("{last}", f"{{{last}}}")
                 yield {"do": "form", "table": table.name, "columns": sorted((first, last)), "is": written}
+                for firm in _firms(data, table, (first, last)):
+                    text = f"COALESCE({{{firm}}}, {written})"
+                    yield {"do": "form", "table": table.name, "columns": sorted((first, last, firm)), "is": text}
 
 
-def years(data: Data) -> list[Step]:
-    """What is tried last, once the rows that count are found: another month in which a year begins."""
-    return [{"do": "year", "months": months} for months in range(1, 12)] if _days(data) else []
+def _shares() -> Iterator[Step]:
+    for by, signs in ((100, ("", "%", " %")), (1, ("",))):
+        yield from (
+            {"do": "share", "by": by, "digits": digits, "sign": sign} for sign in signs for digits in (0, 1, 2, 3)
+        )
+
+
+def _firms(data: Data, table: Table, person: Collection[str]) -> list[str]:
+    """Texts that some rows have beside a person's name, such as the firm."""
+    return [
+        name
+        for name in table.names
+        if name not in person
+        and (profile := data.of(table.name, name)).nulls
+        and not profile.few
+        and all(isinstance(value, str) and not _DAY.fullmatch(value) for value in profile.common)
+    ]
+
+
+def periods(data: Data) -> list[Step]:
+    """What is tried last, once the rows that count are found: another month in which a year begins, another day on
+    which a month does."""
+    if not _days(data):
+        return []
+    years = [{"do": "year", "months": months} for months in range(1, 12)]
+    return [*years, *({"do": "month", "day": day} for day in range(2, 29))]
 
 
 def _days(data: Data) -> dict[str, list[str]]:

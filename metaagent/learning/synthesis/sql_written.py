@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
-from metaagent.remedies.sql_forms import bounds_of, is_mean
+from metaagent.remedies.sql_forms import is_mean
+from metaagent.remedies.sql_periods import bounds_of, days_of
 from metaagent.remedies.sql_schema import Schema
 from metaagent.remedies.sql_scope import table_of
+from metaagent.remedies.sql_shares import NAMES, fraction_of
 from metaagent.remedies.sql_tree import render
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
 _YEAR: Final = 12
+_LAST_DAY: Final = 28
 _MONTHS_BACK: Final = re.compile(r"-(\d|1[01]) months?")
 
 
@@ -96,31 +99,44 @@ def rounding(tree: exp.Query) -> Iterator[Mapping[str, Any]]:
             yield {"do": "round", "digits": int(inner.text("decimals"))}
 
 
-def years(tree: exp.Query) -> Iterator[Mapping[str, Any]]:
-    """Bounds that are twelve months apart and begin in another month than January, and years that are cut from a date
-    so many months before."""
+def periods(tree: exp.Query) -> Iterator[Mapping[str, Any]]:
+    """From ranges of days: another month in which a year begins (also where it is cut from months before),
+    another day on which a month does, and parts of a year."""
     from sqlglot import exp
 
-    for node in tree.find_all(exp.Between):
-        yield from _begun(_day(node.args["low"]), _day(node.args["high"]), closed=True)
-    for low, high in bounds_of(tree):
-        yield from _begun(_day(low), _day(high), closed=isinstance(high.parent, exp.LTE))
+    for bounds in bounds_of(tree):
+        if (days := days_of(bounds)) is not None:
+            yield from _period(*days)
     for text in tree.find_all(exp.Literal):
         back = _MONTHS_BACK.fullmatch(text.name) if text.is_string else None
         if back is not None:
             yield {"do": "year", "months": int(back[1])}
 
 
-def _begun(low: date | None, high: date | None, *, closed: bool) -> Iterator[Mapping[str, Any]]:
-    if low is None or high is None or low.day != 1 or low.month == 1 or high == date.max:
-        return
-    after = date.fromordinal(high.toordinal() + closed)
-    if (after.year - low.year) * _YEAR + after.month - low.month == _YEAR and after.day == 1:
+def _period(low: date, after: date) -> Iterator[Mapping[str, Any]]:
+    months = (after.year - low.year) * _YEAR + after.month - low.month
+    last = date.fromordinal(after.toordinal() - 1)
+    if low.day == after.day and months == _YEAR and low.day == 1 < low.month:
         yield {"do": "year", "months": low.month - 1}
+    if low.day == after.day and months == 1 and 1 < low.day <= _LAST_DAY:
+        yield {"do": "month", "day": low.day}
+    if low.year == last.year and (low.month, low.day, last.month, last.day) != (1, 1, 12, 31):
+        yield {"do": "span", "from": f"{low:%m-%d}", "to": f"{last:%m-%d}"}
 
 
-def _day(node: exp.Expr) -> date | None:
-    try:
-        return date.fromisoformat(node.name[:10])
-    except ValueError:
-        return None
+def shares(tree: exp.Query) -> Iterator[Mapping[str, Any]]:
+    """How outputs whose names say that they are shares are written."""
+    from sqlglot import exp
+
+    for output in tree.selects:
+        inner = output.unalias()
+        if not NAMES.search(output.alias_or_name.lower()) or fraction_of(inner) is None:
+            continue
+        outer = inner.flatten() if isinstance(inner, exp.DPipe) else ()
+        signs = [one.name for one in outer if isinstance(one, exp.Literal) and one.is_string]
+        numbers = [one.name for one in inner.find_all(exp.Literal) if not one.is_string]
+        rounded = inner.find(exp.Round)
+        digits = int(rounded.text("decimals") or 0) if rounded is not None else 0
+        by = 100 if any(float(number) == 100 for number in numbers) else 1
+        if len(signs) <= 1 and (rounded is not None or inner.find(exp.Cast) is not None):
+            yield {"do": "share", "by": by, "digits": digits, "sign": "".join(signs)}
