@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from metaagent.learning.synthesis.sql_references import Solved, naive, swaps
+from metaagent.learning.synthesis.sql_meanings import Solved, swaps
+from metaagent.learning.synthesis.sql_references import naive
 from metaagent.learning.synthesis.sql_references import steps as told_steps
 from metaagent.learning.synthesis.sql_written import periods
 from metaagent.records import ArtifactForm, Brief

@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from metaagent.learning.proposals import Bench, Case, Proposal
+from metaagent.learning.synthesis import sql_meanings as meanings
 from metaagent.learning.synthesis import sql_references as references
 from metaagent.learning.synthesis import sql_steps
 from metaagent.learning.synthesis.sql_batch import Batch
@@ -177,7 +178,7 @@ def _swapped(ground: _Ground, solved: Sequence[_Solved]) -> list[tuple[Step, int
         sql_steps.instead(ground.data, tables, {name for table in tables.values() for name in table.names})
     )
     pairs = [(one.told, one.asked.text) for one in solved]
-    return references.swaps(pairs, candidates, ground.schema)
+    return meanings.swaps(pairs, candidates, ground.schema)
 
 
 def _said(data: Data, asked: Sequence[_Asked]) -> set[str]:
@@ -199,7 +200,7 @@ class _Solved:
 
     def __init__(self, asked: _Asked) -> None:
         self.asked = asked
-        self.told = references.Solved(_group(asked), asked.words, asked.case.task.reference or "")
+        self.told = meanings.Solved(_group(asked), asked.words, asked.case.task.reference or "")
 
 
 def _unknown(step: Step, solved: Sequence[_Solved], schema: Schema) -> bool:
