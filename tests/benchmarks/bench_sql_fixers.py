@@ -21,6 +21,7 @@ from typing import Any
 
 from metaagent.learning.proposals import Bench, Case
 from metaagent.learning.proposers.sql import BASE, SqlViews
+from metaagent.learning.synthesis import sql_meanings as meanings
 from metaagent.learning.synthesis import sql_references as references
 from metaagent.learning.synthesis.sql_batch import Batch
 from metaagent.learning.synthesis.sql_score import value
@@ -142,15 +143,15 @@ def _simulated(tasks: Mapping[str, Task]) -> dict[str, str]:
     """References without conditions, amounts and divisors that several of them share and no question states."""
     schema = schema_of(brief(next(iter(tasks.values()))), {})
     solved = {
-        name: references.Solved(task.group or name, own_words(brief(task)), task.reference or "")
+        name: meanings.Solved(task.group or name, own_words(brief(task)), task.reference or "")
         for name, task in tasks.items()
     }
-    steps = references.steps(list(solved.values()), schema)
+    steps = [step for step, _ in references.steps(list(solved.values()), schema)]
     uses = Counter(step["do"] for step in steps)
     print(f"simulated from {dict(uses)}")
     kept = [step for step in steps if step["do"] == "keep"]
     values = [step for step in steps if step["do"] == "value"]
-    return {name: references.naive(one.text, kept, values, schema) or one.text for name, one in solved.items()}
+    return {name: references.naive(one.text, kept, values, (), schema) or one.text for name, one in solved.items()}
 
 
 if __name__ == "__main__":
