@@ -41,8 +41,11 @@ def read_cases(workspace: Path, protocol: str, name: str | None) -> list[Case]:
     ledger = sqlite3.connect(f"file:{workspace / '.metaagent' / 'ledger.db'}?mode=ro", uri=True)
     events: dict[str, list[ErrorEvent]] = {}
     columns = "id, attempt_id, step, task_id, kind, message, validator, public, location, expected, got"
-    for row in ledger.execute(f"SELECT {columns} FROM v_errors"):
-        event = ErrorEvent(*row[:4], ErrorKind(row[4]), row[5], row[6] or "", bool(row[7]), row[8] or "", *row[9:])
+    for number, attempt, step, task, kind, said, validator, public, place, *values in ledger.execute(
+        f"SELECT {columns} FROM v_errors"
+    ):
+        made_of = (number, attempt, step, task, ErrorKind(kind), said, validator or "", bool(public), place or "")
+        event = ErrorEvent(*made_of, *values)
         events.setdefault(event.attempt_id, []).append(event)
     made: dict[str, Case] = {}
     query = """SELECT a.id, a.task_id, a.outcome, a.score, (SELECT s.reply FROM v_steps s WHERE s.attempt_id = a.id

@@ -36,13 +36,13 @@ from typing import Any
 from metaagent.agents.prompts import form_text, goal_text, inputs_text, system_message
 from metaagent.agents.roles import load_roles
 from metaagent.config import Config
-from metaagent.inference.base import ChatRequest, Message, Options
+from metaagent.inference.base import ChatRequest, Options
 from metaagent.inference.gateway import Gateway
 from metaagent.inference.select import open_backend
 from metaagent.learning.splits import Split
 from metaagent.ledger.splits import current
 from metaagent.orchestrator.trials import all_tasks
-from metaagent.records import Outcome, Task, Verdict
+from metaagent.records import Message, Outcome, Task, Verdict
 from metaagent.statistics import wilson
 from metaagent.tasks.brief import brief
 from metaagent.validators.base import judge, outcome, score
