@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from metaagent.learning.synthesis import operators as known
 from metaagent.learning.synthesis.vectors import Vector, Vectors
-from metaagent.remedies.json_fields import figures, moments, stock
+from metaagent.remedies.json_fields import figures, moments, stock, windows
 from metaagent.remedies.json_fields.evaluate import NOTHING, mentions
 
 
@@ -233,6 +233,8 @@ def _moments(vectors: Vectors, bases: Sequence[Vector]) -> None:
             for way, step in _roundings(vectors):
                 for form in _time_forms(vectors, base, which, way, step):
                     vectors.grow(base, "time", form, which, way, step)
+        for window in _window_forms(vectors, base):
+            vectors.grow(base, "window", *window)
         if base.expression == ["text"]:
             continue
         if any(isinstance(v, str) and len(v) < 200 and moments.minutes(v) is not None for v in base.values):
@@ -281,6 +283,28 @@ def _time_forms(vectors: Vectors, base: Vector, which: int, way: str = "", step:
         if found:
             forms.update(_fitting(_shown_times(moments.stepped(found[which][2], way, step)), row.expected))
     return [form for form, count in forms.most_common(12) if count >= 2]
+
+
+def _window_forms(vectors: Vectors, base: Vector) -> list[tuple[str, str, str]]:
+    """The ways to write a window of time that two wrong rows want."""
+    forms: Counter[tuple[str, str, str]] = Counter()
+    for value, row in zip(base.values, vectors.rows, strict=True):
+        if row.right or not isinstance(value, str) or not isinstance(row.expected, str) or len(row.expected) > 30:
+            continue
+        found = windows.window(value)
+        if found is not None:
+            forms.update(form for form, text in _shown_windows(found).items() if text == row.expected)
+    return [form for form, count in forms.most_common(6) if count >= 2]
+
+
+@lru_cache(maxsize=4096)
+def _shown_windows(found: windows.Window) -> Mapping[tuple[str, str, str], str]:
+    return {
+        (form, mark, times): windows.show_window(found, form, mark, twice=times == "twice")
+        for form in known.TIME_FORMS
+        for mark in known.WINDOW_MARKS
+        for times in ("once", "twice")
+    }
 
 
 def _fitting(shown: Mapping[str, str], wanted: str) -> Iterable[str]:

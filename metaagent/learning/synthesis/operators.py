@@ -83,8 +83,9 @@ DATE_FORMS: Final = (
 TIME_FORMS: Final = (
     "HH:mm", "H:mm", "HHmm", "HH:mm:ss", "h:mm AM", "h:mm am", "hh:mm AM", "h:mmam", "h:mmAM", "hAM", "HH.mm",
     "HH'h'mm", "H'h'mm", "HH'h'",
-    "HH:mmZ", "HH:mm:ssZ", "THH:mm", "HH", "H", "hh:mmAM",
+    "HH:mmZ", "HH:mm:ssZ", "THH:mm", "HH", "H", "hh:mmAM", "DEC",
 )  # fmt: skip
+WINDOW_MARKS: Final = ("-", "–", "/", " - ", " – ", " to ", "..", "~")
 ROUNDINGS: Final = tuple((way, step) for step in (60, 30, 15, 10, 5) for way in ("up", "down", "near"))
 DIALLED: Final = (
     "00{c}-{n}", "00{c} {n}", "00{c}{n}", "+{c} {n}", "+{c}-{n}", "+{c}.{n}", "({c}) {n}", "(+{c}) {n}", "{c}-{n}",

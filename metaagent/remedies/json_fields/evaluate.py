@@ -16,7 +16,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final
 
-from metaagent.remedies.json_fields import figures, moments, spans, stock, strings
+from metaagent.remedies.json_fields import figures, moments, spans, stock, strings, windows
 from metaagent.remedies.json_fields.words import fold
 
 Expression = Sequence[Any]
@@ -178,6 +178,11 @@ def _time(_: Scope, value: Any, form: str, which: int = 0, way: str = "", step: 
     return moments.show_time(moments.stepped(found[which][2], way, step), form)
 
 
+def _window(_: Scope, value: Any, form: str, mark: str, times: str = "once") -> Any:
+    found = windows.window(_text(value))
+    return None if found is None else windows.show_window(found, form, mark, twice=times == "twice")
+
+
 def _duration(_: Scope, value: Any, form: str) -> Any:
     length = moments.minutes(_text(value))
     return None if length is None else moments.show_minutes(length, form)
@@ -336,7 +341,8 @@ def _type(_: Scope, value: Any, name: str) -> Any:
 _OPERATORS: Final[dict[str, Callable[..., Any]]] = {
     "lookup": _lookup, "find": _find, "table": _table, "grams": _grams, "keywords": _keywords, "date": _date,
     "days-between": lambda _, value, order: moments.days_between(_text(value), order),
-    "time": _time, "duration": _duration, "minutes-as": _minutes_as, "number": _number, "scale": _scale,
+    "time": _time, "window": _window, "duration": _duration, "minutes-as": _minutes_as,
+    "number": _number, "scale": _scale,
     "minor": _minor, "major": _major, "round": _round, "negate": _negate, "absolute": _absolute, "written": _written,
     "measure": _measure, "arithmetic": _arithmetic, "phone": _phone, "dialled": _dialled, "sort": _sort,
     "unique": _unique, "reverse": _reverse, "join": _join, "classified": _classified,

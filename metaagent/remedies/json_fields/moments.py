@@ -1,6 +1,7 @@
 """Dates, times and durations: read from words of many languages, written in a stated format. Partial: None where
 there is none. A date format is made of YYYY YY MM M DD D and Month Mon MON ROM (a Roman number) with anything between;
-a time format of HH H mm ss hh h and AM am; a duration is written in minutes, seconds, hours, as ISO (PT1H30M) or H:MM.
+a time format of HH H mm ss hh h, AM am, and DEC (hours with decimals); a duration is written in minutes, seconds,
+hours, as ISO (PT1H30M) or H:MM.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from datetime import date
 from functools import lru_cache
 from typing import Final
 
+from metaagent.remedies.json_fields.spoken import spoken_times
 from metaagent.remedies.json_fields.stock import lengths, month_names, month_numbers, weekday_names
 from metaagent.remedies.json_fields.words import fold
 
@@ -56,7 +58,7 @@ _NAMED_TIMES: Final = {
     "midi": (12, 0, 0),
 }
 _CODES = re.compile(r"ROM|YYYY|YY|Month|MONTH|Mon|MON|MM|M|DDD|DD|D")
-_TIME_CODES = re.compile(r"HH|H|mm|ss|hh|h|AM|am|'[^']*'")
+_TIME_CODES = re.compile(r"HH|H|mm|ss|hh|h|AM|am|DEC|'[^']*'")
 """A text in quotes stands for itself: ``HH'h'mm`` is 17h45."""
 
 
@@ -173,8 +175,11 @@ def _date_part(day: date, code: str) -> str:
 
 @lru_cache(maxsize=8192)
 def times(text: str) -> tuple[tuple[int, int, tuple[int, int, int]], ...]:
-    """Every time of day with its start and end."""
-    found = [(m.start(), m.end(), read) for m in _TIME.finditer(text) if (read := _clock(m)) is not None]
+    """Every time of day with its start and end, also one that is told in words."""
+    found = list(spoken_times(text))
+    told = [(m.start(), m.end(), read) for m in _TIME.finditer(text) if (read := _clock(m)) is not None]
+    found += [one for one in told if not any(one[0] < end and start < one[1] for start, end, _ in found)]
+    found.sort()
     if not found:
         found = [(m.start(), m.end(), (int(m[1]), int(m[2]), 0)) for m in _COMPACT_TIME.finditer(text)]
     if not found and len(text) < 40:
@@ -208,7 +213,7 @@ def show_time(clock: tuple[int, int, int], form: str) -> str:
     twelve = hour % 12 or 12
     parts = {
         "HH": f"{hour:02d}", "H": str(hour), "mm": f"{minute:02d}", "ss": f"{second:02d}", "hh": f"{twelve:02d}",
-        "h": str(twelve), "AM": half, "am": half.lower(),
+        "h": str(twelve), "AM": half, "am": half.lower(), "DEC": f"{hour + minute / 60:.4g}",
     }  # fmt: skip
     return _TIME_CODES.sub(lambda match: parts.get(match[0], match[0][1:-1]), form)
 
