@@ -223,6 +223,9 @@ HEALTH = record(
     inconclusive=COUNT,
     evidence=NUMBER,
     activation=maybe(TEXT),
+    calls=COUNT,
+    tokens=COUNT,
+    why=TEXT,
 )
 CYCLE = record(
     "full-cycle",
@@ -231,6 +234,7 @@ CYCLE = record(
     learned=listed(LOOP),
     measured=listed(record(run_id=TEXT, tasks=COUNT, passed=COUNT)),
     summaries=listed(SUMMARY),
+    calls=COUNT,
     seconds=NUMBER,
 )
 
