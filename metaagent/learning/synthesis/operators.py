@@ -12,8 +12,8 @@ _PERSONS: Final = (
 )  # fmt: skip
 STEPS: Final[tuple[tuple[Any, ...], ...]] = (
     *((name,) for name in (
-        "upper", "lower", "title", "headline", "sentence", "ascii", "alnum", "letters", "digits", "words-only",
-        "no-space",
+        "upper", "lower", "title", "headline", "sentence", "ascii", "ascii-german", "alnum", "letters", "digits",
+        "words-only", "no-space",
         "one-space", "trim", "shorten", "clause", "name",
         "camel", "unpad", "boundary", "without-legal-form", "without-titles", "luhn",
     )),
@@ -55,9 +55,9 @@ _FORMS: Final = (
     (("YYYY", "YY"),),
     (("MM", "M"), ("DD", "D")),
     (("MM", "M"), ("DD", "D"), ("YYYY", "YY")),
-    *(((("MM", month),)) for month in ("Mon", "MON", "Month")),
-    *((("MM", month), ("DD", "D")) for month in ("Mon", "MON", "Month")),
-    *((("MM", month), ("YYYY", "YY")) for month in ("Mon", "MON")),
+    *(((("MM", month),)) for month in ("Mon", "MON", "mon", "Month")),
+    *((("MM", month), ("DD", "D")) for month in ("Mon", "MON", "mon", "Month")),
+    *((("MM", month), ("YYYY", "YY")) for month in ("Mon", "MON", "mon")),
 )
 _PLAIN_FORMS: Final = tuple(
     dict.fromkeys(

@@ -1,7 +1,7 @@
 """Dates, times and durations: read from words of many languages, written in a stated format. Partial: None where
-there is none. A date format is made of YYYY YY MM M DD D and Month Mon MON ROM (a Roman number) with anything between;
-a time format of HH H mm ss hh h, AM am, and DEC (hours with decimals); a duration is written in minutes, seconds,
-hours, as ISO (PT1H30M) or H:MM.
+there is none. A date format is made of YYYY YY MM M DD D, Month Mon MON mon, and ROM (a Roman number), with anything
+between; a time format of HH H mm ss hh h, AM am, and DEC (hours with decimals); a duration is written in minutes,
+seconds, hours, as ISO (PT1H30M) or H:MM.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ _NAMED_TIMES: Final = {
     "mittag": (12, 0, 0),
     "midi": (12, 0, 0),
 }
-_CODES = re.compile(r"ROM|YYYY|YY|Month|MONTH|Mon|MON|MM|M|DDD|DD|D")
+_CODES = re.compile(r"ROM|YYYY|YY|Month|MONTH|Mon|MON|mon|MM|M|DDD|DD|D")
 _TIME_CODES = re.compile(r"HH|H|mm|ss|hh|h|AM|am|DEC|'[^']*'")
 """A text in quotes stands for itself: ``HH'h'mm`` is 17h45."""
 
@@ -167,7 +167,7 @@ def _date_part(day: date, code: str) -> str:
     parts = {
         "YYYY": f"{day.year:04d}", "YY": f"{day.year % 100:02d}", "MM": f"{day.month:02d}", "M": str(day.month),
         "DD": f"{day.day:02d}", "D": str(day.day), "Month": name, "MONTH": name.upper(), "Mon": name[:3],
-        "MON": name[:3].upper(), "DDD": weekday_names()[day.weekday()][:3],
+        "MON": name[:3].upper(), "mon": name[:3].lower(), "DDD": weekday_names()[day.weekday()][:3],
         "ROM": _ROMAN[day.month - 1],
     }  # fmt: skip
     return parts[code]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from metaagent.remedies.json_fields.names import bare, clause, person, without_l
 from metaagent.remedies.json_fields.stock import listed
 from metaagent.remedies.json_fields.words import fold, titled, unmarked
 
+_UMLAUTS: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"})
 _EDGES: Final = " \t\n.,;:!?\"'“”„«»()[]{}<>*_#-–—/|"
 
 
@@ -25,6 +27,11 @@ def _keep(test: Callable[[str], bool]) -> Callable[[str], str]:
 
 def _slug(text: str, mark: str) -> str | None:
     return mark.join(re.findall(r"[a-z0-9]+", re.sub(r"(?<=\w)['’](?=\w)", "", unmarked(text).lower()))) or None
+
+
+def _german(text: str) -> str:
+    """As a German keyboard without umlauts writes it: ä is ae, ß is ss; other letters lose their marks."""
+    return unmarked(unicodedata.normalize("NFC", text).translate(_UMLAUTS))
 
 
 def _camel(text: str) -> str | None:
@@ -134,6 +141,7 @@ STRING: Final[dict[str, Callable[..., Any]]] = {
     "headline": _headline,
     "sentence": lambda text: text[:1].upper() + text[1:].lower(),
     "ascii": unmarked,
+    "ascii-german": _german,
     "dial": _dial,
     "replace-first": lambda text, old, new: text.replace(old, new, 1) if old in text else None,
     "alnum": _keep(str.isalnum),
