@@ -48,7 +48,7 @@ TRIAL = record(
     before=TRUTH,
 )
 CANDIDATE = record(
-    "learn history; what a trial came to is null while it is open",
+    "learn history; null while a trial is open; scores: of one on scores, candidate less control by pair, in order",
     id=TEXT,
     time=TIME,
     k=COUNT,
@@ -79,6 +79,7 @@ CANDIDATE = record(
     settings=mapped(ANYTHING),
     tasks=COUNT,
     note=TEXT,
+    scores=maybe(listed(maybe(NUMBER))),
 )
 PLAN = record(
     "learn plan; seconds are null where this model has not answered yet",
