@@ -92,7 +92,8 @@ def summaries(ledger: Ledger, tasks: Mapping[str, str], patterns: Callable[[str,
     groups: dict[tuple[str, str], list[Measurement]] = {}
     for one in measured.measurements(ledger):
         groups.setdefault((one.domain, one.model), []).append(one)
-    sifted = {key: _sifted(found, tasks, digests.newest(ledger)) for key, found in groups.items()}
+    newest = digests.newest(ledger)
+    sifted = {key: _sifted(found, tasks, newest) for key, found in groups.items()}
     ordered = sorted(sifted.items(), key=lambda item: (-len(item[1][0]), item[0]))
     names = _names(ledger)
     return [_summary(ledger, *key, *found, names, patterns(*key)) for key, found in ordered]

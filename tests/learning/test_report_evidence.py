@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 
+from metaagent.learning.cases import collect
 from metaagent.learning.summary import weeks
 from metaagent.ledger import protocols
 from metaagent.ledger.database import Ledger
+from metaagent.orchestrator.present import present_digests
+from metaagent.orchestrator.trials import all_tasks
 from metaagent.records import Protocol, Remedy
 from tests.conftest import Ran
 from tests.learning import trying
@@ -142,6 +145,26 @@ def test_learning_reads_no_errors_of_another_model_of_the_same_name(place: Place
     patterns = cli("learn", "patterns", "--json")
     assert patterns.json == []
     assert f"left out: {events} error events of models that have another content by now" in patterns.err
+
+
+def test_where_the_backend_cannot_be_asked_the_newest_model_in_the_ledger_counts(
+    place: Place, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [first] = present_digests(place.workspace, [trying.MODEL]).values()
+    measure(cli, "0", split="mine")
+    answers(place, plain=lambda _: True)
+    [second] = present_digests(place.workspace, [trying.MODEL]).values()
+    measure(cli, "0", split="mine")
+    monkeypatch.setenv("METAAGENT_BACKEND", "scripted:none.yaml")
+    assert present_digests(place.workspace, [trying.MODEL]) == {}
+    assert "no failures on mine, nothing to learn" in cli("learn", "propose").err
+    with Ledger.open(place.workspace.ledger_path) as ledger:
+        tasks = all_tasks(place.workspace)
+        passed = {
+            digest: {case.passed for case in collect(ledger, tasks, protocols.empty(), trying.MODEL, digest)}
+            for digest in (None, first, second)
+        }
+    assert passed == {None: {True}, first: {False}, second: {True}}  # the former model may come back
 
 
 def test_versions_of_the_same_number_are_told_apart(place: Place, cli: Cli) -> None:
