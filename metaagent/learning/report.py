@@ -2,11 +2,13 @@
 
 An arm is one protocol version at one number of retries. Every comparison is with zero-shot (version 0, one call) on
 the tasks that both arms measured; intervals are percentile bootstraps over tasks (Efron 1979; 2,000 draws, seeded, so
-that the same ledger gives the same page), with two pseudo-tasks among them: one that is mended and one that is broken,
-each as large as the mean task of the arm that fails more. That is the pseudo-count in each discordant cell by which
-Bonett and Price (2012, J. Educ. Behav. Stat. 37; as in gate.net_interval) keep Wald's interval honest at the edges: a
-bootstrap alone knows nothing but what it has seen, and is certain where all of a few tasks are mended. In simulations
-with 6 to 30 tasks and 0 to 98% of the errors mended it covers the truth in 89 to 100% (without them in 9 to 97%).
+that the same ledger gives the same page) with two pseudo-tasks among them: one that is mended whole, and one that
+fails twice as much as before, as large as the tasks of the worse arm in the root mean square. A bootstrap alone knows
+nothing but what it has seen, and is certain where all of a few tasks are mended; a pseudo-count on either side is how
+Agresti and Caffo (2000, Am. Stat. 54) and Bonett and Price (2012, J. Educ. Behav. Stat. 37; gate.net_interval) keep
+Wald's intervals honest there. In simulations of 6 to 30 tasks, some or nearly all of them failing, with none to 98% of
+the errors mended, it covers the truth in 92 to 100% (without the pseudo-tasks in 9 to 97%); in 84% of 30 tasks where
+none is mended and a few break.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import sqrt
 
 from metaagent.learning import gate
 from metaagent.learning.gate import Forgetting, Pair
@@ -122,8 +125,9 @@ def difference(pairs: Sequence[tuple[float, float]], draws: int = DRAWS) -> Inte
 
 
 def _with_pseudo_tasks(pairs: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-    size = max(sum(first for first, _ in pairs), sum(second for _, second in pairs)) / len(pairs)
-    return [*pairs, (size, 0.0), (0.0, size)]
+    squares = max(sum(first**2 for first, _ in pairs), sum(second**2 for _, second in pairs))
+    size = sqrt(squares / len(pairs))
+    return [*pairs, (size, 0.0), (size / 2, size)]
 
 
 def _bounded(value: float, drawn: Sequence[float]) -> Interval:
