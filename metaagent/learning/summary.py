@@ -203,7 +203,7 @@ def _summary(
             _pairs(groups, zero, active.hash, Split.MINE), _pairs(groups, zero, active.hash, Split.SEALED)
         ),
         forgotten=forgetting(
-            [groups[(one, 0)] for one in (zero, *protocols.earlier(ledger, active)) if (one, 0) in groups],
+            [groups[(one, 0)] for one in protocols.earlier(ledger, active) if (one, 0) in groups],
             groups.get((active.hash, 0), {}),
         ),
         decision=decide(facts),

@@ -111,6 +111,7 @@ def test_results_of_tasks_that_changed_since_are_left_out_and_that_is_said(place
 def test_results_of_tasks_that_are_gone_are_left_out(place: Place, cli: Cli) -> None:
     measure(cli, "0")
     before = summary(cli)["sealed"]
+    assert summary(cli)["forgotten"]["tasks"] == 0  # version 0 is the first
     path = place.root / "tasks" / "records.jsonl"
     path.write_text("".join(f"{line}\n" for line in path.read_text().splitlines()[: COUNT // 2]))
     found = summary(cli)
@@ -207,6 +208,20 @@ def test_what_a_version_breaks_is_forgotten_whatever_else_it_mends(place: Place,
     assert (lost["tasks"], lost["lost"], lost["regained"]) == (solved, solved, 0)
     assert lost["low"] > 0.05
     assert f"forgotten: net {solved} of {solved}" in cli("evaluate", "--learning").out
+
+
+def test_what_a_candidate_solved_that_never_was_in_force_is_not_forgotten(place: Place, cli: Cli) -> None:
+    with Ledger.open(place.workspace.ledger_path) as ledger:
+        tried = protocols.record(ledger, trying.DOMAIN, trying.MODEL, (CAPITALS,))
+    version = in_force(place, USELESS)
+    for name in ("0", tried.hash, version.hash):
+        measure(cli, name)
+    assert summary(cli)["forgotten"]["tasks"] == 0
+    with Ledger.open(place.workspace.ledger_path) as ledger:
+        protocols.put_in_force(ledger, tried, "manual", "a test")
+        protocols.put_in_force(ledger, version, "rollback", "a test")
+    lost = summary(cli)["forgotten"]
+    assert (lost["tasks"], lost["lost"]) == (summary(cli)["sealed"], summary(cli)["sealed"])
 
 
 def test_retries_are_those_that_were_asked_for(place: Place, cli: Cli) -> None:
