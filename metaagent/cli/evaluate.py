@@ -119,7 +119,7 @@ def _learned(state: State, *, ablation: bool) -> list[Summary]:
     if ablation:
         return learning_summaries(state)
     with state.ledger(read_only=True) as ledger:
-        return _summaries(ledger)
+        return _summaries(state, ledger)
 
 
 def learning_summaries(state: State) -> list[Summary]:
@@ -128,14 +128,18 @@ def learning_summaries(state: State) -> list[Summary]:
     from metaagent.orchestrator.ablation import with_ablation
 
     with state.ledger() as ledger:
-        return with_ablation(state.workspace(), ledger, _summaries(ledger), state.notice)
+        return with_ablation(state.workspace(), ledger, _summaries(state, ledger), state.notice)
 
 
-def _summaries(ledger: Ledger) -> list[Summary]:
+def _summaries(state: State, ledger: Ledger) -> list[Summary]:
+    from functools import partial
+
     from metaagent.learning.pattern_counts import pattern_counts
     from metaagent.learning.summary import summaries
+    from metaagent.orchestrator.trials import all_tasks
 
-    return [one for one in summaries(ledger, lambda domain, _: pattern_counts(ledger, domain)) if one.sealed]
+    tasks = {task.id: task.hash for task in all_tasks(state.workspace())}
+    return [one for one in summaries(ledger, tasks, partial(pattern_counts, ledger)) if one.sealed or one.left_out]
 
 
 def learning_report(found: list[Summary]) -> list[str | Table]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from metaagent.cli.render import counted
 from metaagent.cli.state import Column, Table
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ _HOLDS = {True: "holds", False: "no", None: "not measurable yet"}
 def parts(one: Summary) -> list[str | Table]:
     """Sealed arms and the go/no-go rules of one domain and model."""
     title = f"\n{one.domain or 'no domain'} on {one.model}: sealed tasks ({one.in_force} is in force)"
+    if not one.arms:
+        return [title, *left_out(one)]
     columns: list[Column | str] = [
         "arm",
         Column("tasks", right=True),
@@ -38,21 +41,34 @@ def parts(one: Summary) -> list[str | Table]:
     holds = Column("holds", paint={"holds": "green", "no": "red", "not measurable yet": "yellow"})
     verdict = f"{one.decision.verdict}: {one.decision.why}"
     ablation: list[str | Table] = [*_ablation(one), ""] if one.ablation else []
-    return [title, Table(columns, rows), _kept(one), "", *ablation, Table(["rule", "measured", holds], rules), verdict]
+    below = [*left_out(one), _kept(one), ""]
+    return [title, Table(columns, rows), *below, *ablation, Table(["rule", "measured", holds], rules), verdict]
+
+
+def left_out(one: Summary) -> list[str]:
+    """What was measured and does not count, in plain words."""
+    said = []
+    if one.left_out.changed:
+        said.append(f"left out: results of {counted(one.left_out.changed, 'task')} that changed since or are gone")
+    if one.left_out.other_model:
+        tasks = counted(one.left_out.other_model, "task")
+        said.append(f"left out: results of {tasks} by another model that went by the name {one.model}")
+    return said
 
 
 def _rows(arms: Sequence[Arm], compared: Sequence[Compared], of: str = "") -> Iterator[tuple[object, ...]]:
     """One row for each arm, with what it brings against zero-shot on the same tasks."""
     from metaagent.monitor.page import interval
 
-    by_name = {found.name: found for found in compared}
+    by_arm = {(found.protocol, found.retries): found for found in compared}
     for arm in arms:
-        against = by_name.get(arm.name)
+        against = by_arm.get((arm.protocol, arm.retries))
         head = (f"{arm.name}{of}", arm.n, arm.failed.k, f"{100 * arm.failed.low:.1f} to {100 * arm.failed.high:.1f}%")
         tail: tuple[object, ...] = ("-", "-", "-", "-")
         if against is not None:
             broken = "-" if against.broken is None else f"{against.broken:.1%}"
-            changes = (interval(against.fewer_failed), interval(against.fewer_errors))
+            of_fewer = "" if against.n == arm.n else f", n = {against.n}"
+            changes = tuple(f"{interval(one)}{of_fewer}" for one in (against.fewer_failed, against.fewer_errors))
             tail = (*changes, f"{against.gains}/{against.losses}", broken)
         yield (*head, f"{arm.error_rate:.1%}", *tail, f"{arm.calls_per_task:.2f}")
 
@@ -86,9 +102,10 @@ def _kept(one: Summary) -> str:
     said = []
     if one.generalization is not None:
         said.append(f"gain on unseen groups over gain on seen ones: {one.generalization:.0%}")
-    if one.forgotten.n:
-        low, high = 100 * one.forgotten.low, 100 * one.forgotten.high
-        said.append(f"forgotten: net {one.forgotten.k} of {one.forgotten.n} ({low:.1f} to {high:.1f}%)")
+    lost = one.forgotten
+    if lost.tasks:
+        low, high = 100 * lost.low, 100 * lost.high
+        said.append(f"forgotten: net {lost.lost - lost.regained} of {lost.tasks} ({low:.1f} to {high:.1f}%)")
     return "; ".join(said)
 
 
@@ -123,6 +140,7 @@ def write_page(ledger: Ledger, path: Path, found: list[Summary]) -> None:
             one.in_force,
             one.ablation,
             one.unseen_compared,
+            tuple(left_out(one)),
         )
         for one in found
     ]

@@ -9,13 +9,14 @@ from metaagent.cli.state import Column, Table, current
 
 def command() -> None:
     """Every candidate ever tried, with gains, losses, E, threshold and verdict."""
-    from metaagent.ledger.trials import history
+    from metaagent.ledger.trials import differences, history
 
     state = current()
     rows: list[dict[str, Any]] = []
     if state.has_ledger():
         with state.ledger(read_only=True) as ledger:
-            rows = [_plain(dict(row)) for row in history(ledger)]
+            scores = differences(ledger)
+            rows = [{**_plain(dict(row)), "scores": scores.get(row["id"])} for row in history(ledger)]
     state.out("learn", rows, _table(rows))
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from metaagent.cli.learn_errors import Domain, Kind, Since, TaskOption, ValidatorOption, kind_named, task_named
+from metaagent.cli.render import counted
 from metaagent.cli.state import Column, State, Table, current, printable
 
 if TYPE_CHECKING:
@@ -141,11 +142,14 @@ def mined(state: State, filters: EventFilters, *, least: int) -> list[Pattern]:
 
     from metaagent.cli.mine import mine_ledger
     from metaagent.learning import mining
+    from metaagent.ledger.error_events import outdated
 
     if not state.has_ledger():
         return []
     with mine_ledger(state) as (ledger, tasks):
         wanted = replace(filters, tasks=tasks)
+        if count := outdated(ledger, wanted):
+            state.notice(f"left out: {counted(count, 'error event')} of models that have another content by now")
         return mining.patterns(ledger, tasks, filters=wanted, least=least)
 
 

@@ -11,6 +11,7 @@ from metaagent.cli.shapes import (
     TIME,
     TRUTH,
     Schema,
+    extended,
     listed,
     mapped,
     maybe,
@@ -18,7 +19,8 @@ from metaagent.cli.shapes import (
 )
 
 VERDICT: Schema = {"enum": ["promote", "reject", "inconclusive"]}
-FORGETTING = record(tasks=COUNT, lost=COUNT, regained=COUNT, low=NUMBER, high=NUMBER, net=NUMBER)
+LOST = record(tasks=COUNT, lost=COUNT, regained=COUNT, low=NUMBER, high=NUMBER)
+FORGETTING = extended(LOST, "forgetting; net: the share of the tasks that is lost", net=NUMBER)
 
 TRIAL = record(
     "learn test; id and k are null where nothing was registered",
@@ -48,7 +50,7 @@ TRIAL = record(
     before=TRUTH,
 )
 CANDIDATE = record(
-    "learn history; what a trial came to is null while it is open",
+    "learn history; null while a trial is open; scores: of one on scores, candidate less control by pair, in order",
     id=TEXT,
     time=TIME,
     k=COUNT,
@@ -79,6 +81,7 @@ CANDIDATE = record(
     settings=mapped(ANYTHING),
     tasks=COUNT,
     note=TEXT,
+    scores=maybe(listed(maybe(NUMBER))),
 )
 PLAN = record(
     "learn plan; seconds are null where this model has not answered yet",
@@ -167,6 +170,8 @@ ARM = record(
 )
 COMPARED = record(
     name=TEXT,
+    protocol=TEXT,
+    retries=COUNT,
     n=COUNT,
     gains=COUNT,
     losses=COUNT,
@@ -183,7 +188,7 @@ SUMMARY = record(
     arms=listed(ARM),
     compared=listed(COMPARED),
     generalization=maybe(NUMBER),
-    forgotten=SHARE,
+    forgotten=LOST,
     decision=record(
         verdict={"enum": ["go", "no-go", "not enough evidence"]},
         why=TEXT,
@@ -209,6 +214,11 @@ SUMMARY = record(
     ),
     unseen_arms=listed(ARM),
     unseen_compared=listed(COMPARED),
+    left_out=record(
+        "sealed tasks with a result that does not count: of a task that changed or is gone, of another model so named",
+        changed=COUNT,
+        other_model=COUNT,
+    ),
 )
 HEALTH = record(
     "learn monitor; gains and losses are those of the version before",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from metaagent.learning.proposals import Case
+from metaagent.ledger import digests
 from metaagent.ledger.database import Ledger
 from metaagent.ledger.first_tries import FirstTry, first_tries
 from metaagent.records import Logprobs, Protocol, Task
@@ -15,12 +16,22 @@ from metaagent.tasks.brief import brief
 from metaagent.validators.base import outcome, score
 
 
-def collect(ledger: Ledger, tasks: Iterable[Task], protocol: Protocol, model: str) -> list[Case]:
+def collect(
+    ledger: Ledger, tasks: Iterable[Task], protocol: Protocol, model: str, digest: str | None = None
+) -> list[Case]:
     """The cases that the ledger has for these tasks, which must be of the mine split. Evidence of another content of a
-    task is left out: it was judged by other rules."""
+    task is left out: it was judged by other rules. So is that of another content of the model than ``digest``, where
+    nothing else is known its newest in the ledger: those are the errors of another model."""
     known = {task.id: task for task in tasks}
-    tries = first_tries(ledger, protocol.hash, model, known)
+    now = digest or digests.newest(ledger).get(model)
+    tries = first_tries(ledger, protocol.hash, model, known, now)
     return [_case(known[one.task_id], one, protocol) for one in tries if one.task_hash == known[one.task_id].hash]
+
+
+def outdated(ledger: Ledger, cases: Sequence[Case], tasks: Iterable[Task], protocol: Protocol, model: str) -> int:
+    """How many of the tasks that are missing among the cases were attempted by another model of the same name."""
+    lacking = {task.id: task.hash for task in missing(cases, tasks)}
+    return sum(one.task_hash == lacking[one.task_id] for one in first_tries(ledger, protocol.hash, model, lacking))
 
 
 def _case(task: Task, tried: FirstTry, protocol: Protocol) -> Case:

@@ -27,12 +27,12 @@ def patterns(
     least: int = LEAST_EVENTS,
 ) -> list[Pattern]:
     """The patterns of the ledger. ``tasks``: those that may be looked at, the mine split (None: all there are).
-    ``filters`` limit the events; errors of other tools are left out where a task or domain is asked for."""
+    ``filters`` limit the events; errors of other tools are left out where a task, domain or model is asked for."""
     filters = filters or EventFilters(tasks)
     rows = error_events.learnable(ledger, filters)
     events = [_event(row) for row in rows]
     exposures = [_exposure(row) for row in error_events.exposed(ledger, tasks) if _covered(row, filters)]
-    if filters.task_id is None and filters.domain is None and filters.validator is None:
+    if (filters.task_id, filters.domain, filters.model, filters.validator) == (None, None, None, None):
         events += [event for event in map(_foreign, foreign.counted(ledger)) if _wanted(event, filters)]
         reports = [row for row in foreign.finished(ledger) if _recent(row["time"], filters)]
         exposures += [Exposure(row["id"], row["time"], None) for row in reports]
@@ -186,7 +186,9 @@ def _wanted(event: Event, filters: EventFilters) -> bool:
 
 def _covered(row: Row, filters: EventFilters) -> bool:
     """Whether an attempt could have shown what the filters let through."""
-    if filters.task_id not in (None, row["task_id"]) or not _recent(row["time"], filters):
+    if filters.task_id not in (None, row["task_id"]) or filters.model not in (None, row["model"]):
+        return False
+    if not _recent(row["time"], filters):
         return False
     return filters.domain is None or f"{row['domain'] or ''}.".startswith(f"{filters.domain}.")
 

@@ -10,11 +10,11 @@ from metaagent.ledger.database import Ledger
 from metaagent.ledger.error_events import EventFilters, learnable
 
 
-def pattern_counts(ledger: Ledger, domain: str) -> PatternCounts:
-    """Of one domain: patterns of at least three events, those of them that are reproducible, the share of all error
-    events that no reproducible pattern holds, and how many tasks have error events."""
+def pattern_counts(ledger: Ledger, domain: str, model: str) -> PatternCounts:
+    """Of one domain and model: patterns of at least three events, those of them that are reproducible, the share of all
+    error events that no reproducible pattern holds, and how many tasks have error events."""
     mine = mine_ids(ledger)
-    filters = EventFilters(mine, domain=domain or None)
+    filters = EventFilters(mine, domain=domain or None, model=model)
     found = patterns(ledger, mine, filters=filters, least=1)
     events = sum(one.events for one in found)
     solid = [one for one in found if one.reproducible]

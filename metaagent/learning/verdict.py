@@ -20,6 +20,8 @@ COST = 1.0
 TOO_DEAR = 5.0
 SECONDS = 120.0
 NOISE = 0.5
+SEALED = 10
+"""So many sealed tasks must be measured with and without what was learned before anything is said of them."""
 FAILING = 10
 """So many mine tasks must show errors before noise can be told from patterns: one takes three tasks of each half."""
 
@@ -89,6 +91,8 @@ def _improvement(facts: Facts) -> Rule:
     if found.low is None or found.high is None:
         return Rule(name, f"{found.value:.1%}, n = {facts.sealed}", None)
     text = f"{found.value:.1%} ({found.low:.1%} to {found.high:.1%}), n = {facts.sealed}"
+    if facts.sealed < SEALED:
+        return Rule(name, f"not measured enough: {text} of {SEALED}", None)
     return Rule(name, text, found.value > FEWER_ERRORS and found.low > 0)
 
 
@@ -108,7 +112,8 @@ def _verdict(facts: Facts, rules: Sequence[Rule]) -> tuple[Verdict, str]:
     found = facts.fewer_errors
     if facts.cost_per_task is not None and facts.cost_per_task > TOO_DEAR:
         return Verdict.NO_GO, f"a task costs more than {TOO_DEAR:g} dollars"
-    if found.value is not None and found.high is not None and (found.high <= 0 or found.value <= 0):
+    enough = facts.sealed >= SEALED
+    if enough and found.value is not None and found.high is not None and (found.high <= 0 or found.value <= 0):
         return Verdict.NO_GO, "no improvement on sealed tasks"
     if rules[-1].holds is False:
         return Verdict.NO_GO, f"{facts.noise:.0%} of the errors are noise: no reproducible pattern holds them"

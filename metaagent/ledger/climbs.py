@@ -7,15 +7,16 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
+from metaagent.ledger import digests
 from metaagent.ledger.database import Ledger, Row
 
-_STEPS = """
+_STEPS = f"""
     SELECT s.attempt_id, s.kind, s.name, s.number, coalesce(a.domain, '') AS domain, o.outcome,
            EXISTS (SELECT 1 FROM verdicts v WHERE v.attempt_id = s.attempt_id AND v.step = s.number
                    AND v.public = 1 AND v.outcome = 'fail') AS known
     FROM steps s JOIN attempts a ON a.id = s.attempt_id JOIN outcomes o ON o.attempt_id = a.id
     WHERE a.model = ? AND o.outcome IN ('pass', 'fail') AND s.kind IN ('model', 'validation')
-      AND s.name NOT LIKE 'advice.%' AND a.task_id IN (SELECT value FROM json_each(?))
+      AND s.name NOT LIKE 'advice.%' AND a.task_id IN (SELECT value FROM json_each(?)) AND {digests.PRESENT}
     ORDER BY s.attempt_id, s.number"""
 PLAN = "plan"
 
@@ -31,8 +32,8 @@ class Climbed:
 
 
 def climbed(ledger: Ledger, tasks: Collection[str], model: str) -> list[Climbed]:
-    """Of the decided attempts of a model at these tasks, in order."""
-    rows = ledger.query(_STEPS, (model, json.dumps(sorted(tasks))))
+    """Of the decided attempts of a model, as it was last met, at these tasks, in order."""
+    rows = ledger.query(_STEPS, (model, json.dumps(sorted(tasks)), digests.as_json(digests.newest(ledger))))
     return [one for _, steps in groupby(rows, lambda row: row["attempt_id"]) for one in _rungs(list(steps))]
 
 

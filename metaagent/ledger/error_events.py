@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from metaagent.ledger import digests
 from metaagent.ledger.database import Ledger, Row
 from metaagent.ledger.times import to_text
 from metaagent.records import ErrorEvent, ErrorKind
@@ -15,7 +16,8 @@ from metaagent.records import ErrorEvent, ErrorKind
 _EVENTS = """
     SELECT e.id, e.time, e.attempt_id, e.step, e.task_id, a.domain, a.purpose, e.validator, e.public, e.kind,
            e.message, e.location, e.expected, e.got
-    FROM error_events e JOIN attempts a ON a.id = e.attempt_id"""
+    FROM error_events e JOIN attempts a ON a.id = e.attempt_id LEFT JOIN outcomes o ON o.attempt_id = a.id"""
+_LEARNABLE = "a.purpose <> 'trial' AND e.kind <> 'infrastructure'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class EventFilters:
     domain: str | None = None
     validator: str | None = None
     since: datetime | None = None
+    model: str | None = None
 
 
 def list_events(ledger: Ledger, filters: EventFilters, limit: int) -> list[Row]:
@@ -37,12 +40,18 @@ def list_events(ledger: Ledger, filters: EventFilters, limit: int) -> list[Row]:
 
 
 def learnable(ledger: Ledger, filters: EventFilters) -> list[Row]:
-    """What patterns are mined from, oldest first: the events of attempts that ran or were measured. Not those of
-    trials, and no failures of the infrastructure."""
-    where, values = conditions(filters)
-    also = "a.purpose <> 'trial' AND e.kind <> 'infrastructure'"
-    where = f"{where} AND {also}" if where else f"WHERE {also}"
+    """What patterns are mined from, oldest first: the events of attempts that ran or were measured, with each model as
+    it was last met. Not those of trials, and no failures of the infrastructure."""
+    where, values = conditions(filters, _LEARNABLE, digests.PRESENT)
+    values.append(digests.as_json(digests.newest(ledger)))
     return ledger.query(f"{_EVENTS} {where} ORDER BY e.time, e.id", values)
+
+
+def outdated(ledger: Ledger, filters: EventFilters) -> int:
+    """How many events are left out of those, as they are of a model that had another content by the same name."""
+    where, values = conditions(filters, _LEARNABLE, f"NOT {digests.PRESENT}")
+    values.append(digests.as_json(digests.newest(ledger)))
+    return len(ledger.query(f"{_EVENTS} {where}", values))
 
 
 def by_ids(ledger: Ledger, ids: Collection[str]) -> list[Row]:
@@ -53,11 +62,12 @@ def by_ids(ledger: Ledger, ids: Collection[str]) -> list[Row]:
 
 def exposed(ledger: Ledger, tasks: Collection[str] | None) -> list[Row]:
     """The attempts that could have shown errors, oldest first, with the validators that judged each (a JSON list)."""
-    where, values = "", []
+    where, values = f"AND {digests.PRESENT}", [digests.as_json(digests.newest(ledger))]
     if tasks is not None:
-        where, values = "AND a.task_id IN (SELECT value FROM json_each(?))", [json.dumps(sorted(tasks))]
+        where += " AND a.task_id IN (SELECT value FROM json_each(?))"
+        values.append(json.dumps(sorted(tasks)))
     return ledger.query(
-        f"""SELECT a.id, a.time, a.task_id, a.domain, o.outcome,
+        f"""SELECT a.id, a.time, a.task_id, a.domain, a.model, o.outcome,
                    (SELECT json_group_array(DISTINCT v.validator) FROM verdicts v WHERE v.attempt_id = a.id)
                    AS validators
             FROM attempts a JOIN outcomes o ON o.attempt_id = a.id
@@ -71,8 +81,9 @@ def activated(ledger: Ledger) -> list[Row]:
     return ledger.query("SELECT domain, time FROM activations ORDER BY id")
 
 
-def conditions(filters: EventFilters) -> tuple[str, list[Any]]:
-    """The WHERE clause on ``error_events e`` and ``attempts a``, and its values."""
+def conditions(filters: EventFilters, *also: str) -> tuple[str, list[Any]]:
+    """The WHERE clause on ``error_events e`` and ``attempts a``, and its values; ``also``: further conditions, whose
+    values come last."""
     parts: list[str] = []
     values: list[Any] = []
 
@@ -85,6 +96,8 @@ def conditions(filters: EventFilters) -> tuple[str, list[Any]]:
     for column, value in (("kind", filters.kind), ("task_id", filters.task_id), ("validator", filters.validator)):
         if value is not None:
             add(f"e.{column} = ?", value)
+    if filters.model is not None:
+        add("a.model = ?", filters.model)
     if filters.domain is not None:
         add(
             "(a.domain = ? OR substr(a.domain, 1, ?) = ?)",
@@ -94,6 +107,7 @@ def conditions(filters: EventFilters) -> tuple[str, list[Any]]:
         )
     if filters.since is not None:
         add("e.time >= ?", to_text(filters.since))
+    parts.extend(also)
     return ("WHERE " + " AND ".join(parts) if parts else ""), values
 
 

@@ -28,8 +28,8 @@ class FirstTry:
 # The latest decided attempt of each task: a reply that the task's content still fits is chosen by the caller.
 _LATEST = """
     SELECT max(a.id) AS id, a.task_id, a.task_hash FROM attempts a JOIN outcomes o ON o.attempt_id = a.id
-    WHERE a.protocol = ? AND a.model = ? AND o.outcome IN ('pass', 'fail')
-      AND a.task_id IN (SELECT value FROM json_each(?))
+    WHERE a.protocol = ?1 AND a.model = ?2 AND o.outcome IN ('pass', 'fail')
+      AND (?4 IS NULL OR o.digest IN ('', ?4)) AND a.task_id IN (SELECT value FROM json_each(?3))
     GROUP BY a.task_id, a.task_hash"""
 _STEPS = """
     SELECT attempt_id, number, kind, reply, logprobs FROM v_steps
@@ -38,10 +38,13 @@ _VERDICTS = "SELECT * FROM verdicts WHERE attempt_id IN (SELECT value FROM json_
 _EVENTS = "SELECT * FROM error_events WHERE attempt_id IN (SELECT value FROM json_each(?)) ORDER BY attempt_id, id"
 
 
-def first_tries(ledger: Ledger, protocol: str, model: str, task_ids: Iterable[str]) -> list[FirstTry]:
-    """One for each (task, content) that was attempted under the protocol (its hash) and judged, in order of task id.
-    Attempts of which no reply was judged have nothing to mend, and are left out."""
-    latest = ledger.query(_LATEST, (protocol, model, json.dumps(sorted(task_ids))))
+def first_tries(
+    ledger: Ledger, protocol: str, model: str, task_ids: Iterable[str], digest: str | None = None
+) -> list[FirstTry]:
+    """One for each (task, content) that was attempted under the protocol (its hash) and judged, in order of task id;
+    by the model with this digest alone, or one that names none, where it is given. Attempts of which no reply was
+    judged have nothing to mend, and are left out."""
+    latest = ledger.query(_LATEST, (protocol, model, json.dumps(sorted(task_ids)), digest))
     ids = json.dumps([row["id"] for row in latest])
     replies: dict[str, tuple[str, Logprobs]] = {}
     judged: dict[str, int] = {}

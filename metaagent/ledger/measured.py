@@ -8,15 +8,20 @@ from dataclasses import dataclass
 
 from metaagent.ledger.database import Ledger
 
-# How many further rungs a measurement allowed: the most that any attempt of its run climbed under this protocol. None
-# where the protocol has a ladder of its own: that is part of it, whatever the run allowed.
+# How many further rungs a measurement allowed: what its run was asked for, else the most that any attempt of the run
+# climbed under this protocol. None where the protocol has a ladder of its own: that is part of it, whatever was asked.
 _ATTEMPTS = """
-    WITH climbed AS (SELECT a.run_id, a.protocol,
-                            CASE WHEN p.remedies LIKE '%"kind":"strategy"%' THEN 0 ELSE max(o.rungs) - 1 END AS retries
+    WITH asked AS (SELECT r.id, max(CAST(substr(j.value, 9) AS INTEGER)) AS retries
+                   FROM runs r JOIN json_each(r.args) j ON j.value LIKE 'retries=%'
+                   WHERE r.command = 'evaluate' GROUP BY r.id),
+         climbed AS (SELECT a.run_id, a.protocol, s.retries AS asked,
+                            CASE WHEN p.remedies LIKE '%"kind":"strategy"%' THEN 0
+                                 ELSE coalesce(s.retries, max(o.rungs) - 1) END AS retries
                      FROM attempts a JOIN outcomes o ON o.attempt_id = a.id LEFT JOIN protocols p ON p.hash = a.protocol
+                     LEFT JOIN asked s ON s.id = a.run_id
                      WHERE a.purpose = 'evaluate' GROUP BY a.run_id, a.protocol)
-    SELECT a.id, a.task_id, a.task_hash, a.time, coalesce(a.domain, '') AS domain, a.model, a.protocol, c.retries,
-           o.outcome, o.score, o.prompt_tokens + o.reply_tokens AS tokens, o.cost,
+    SELECT a.id, a.task_id, a.task_hash, a.time, coalesce(a.domain, '') AS domain, a.model, o.digest, a.protocol,
+           c.retries, c.asked, o.outcome, o.score, o.prompt_tokens + o.reply_tokens AS tokens, o.cost,
            (SELECT count(*) FROM steps WHERE attempt_id = a.id AND kind = 'model') AS calls,
            CASE WHEN o.calls > 0 THEN o.seconds END AS seconds,
            coalesce(s.split, '') AS split, coalesce(s.family, '') AS family
@@ -40,7 +45,9 @@ _LINE = re.compile(r" line \d+$")
 @dataclass(frozen=True, slots=True)
 class Measurement:
     """``units`` is 0 where no key check was reached; ``wrong`` are the places where the last failed. ``calls`` counts
-    replies, cached ones too; ``seconds`` is None where all came from the cache, and so cost no time."""
+    replies, cached ones too; ``seconds`` is None where all came from the cache, and so cost no time. ``digest`` names
+    the model's content, and is empty where that is not known. ``retries`` are what was ``asked`` for, else what was
+    used of them."""
 
     attempt_id: str
     task_id: str
@@ -48,8 +55,10 @@ class Measurement:
     time: str
     domain: str
     model: str
+    digest: str
     protocol: str
     retries: int
+    asked: bool
     passed: bool
     score: float
     units: int
@@ -75,8 +84,10 @@ def measurements(ledger: Ledger) -> list[Measurement]:
             row["time"],
             row["domain"],
             row["model"],
+            row["digest"],
             row["protocol"],
             row["retries"],
+            row["asked"] is not None,
             row["outcome"] == "pass",
             row["score"],
             units.get(row["id"], 0),

@@ -172,6 +172,15 @@ def versions(ledger: Ledger) -> list[Row]:
     return ledger.query("SELECT * FROM protocols ORDER BY id")
 
 
+def earlier(ledger: Ledger, protocol: Protocol) -> list[str]:
+    """The hashes of what was in force before a version in its domain or above it, in the order of their activations;
+    the first was version 0."""
+    rows = ledger.query("SELECT domain, protocol FROM activations WHERE model = ? ORDER BY id", (protocol.model,))
+    here = [row[1] for row in rows if not row[0] or f"{protocol.domain}.".startswith(f"{row[0]}.")]
+    last = len(here) - 1 - here[::-1].index(protocol.hash) if protocol.hash in here else 0
+    return [digest for digest in dict.fromkeys([empty().hash, *here[:last]]) if digest != protocol.hash]
+
+
 def named(ledger: Ledger, name: str) -> list[Protocol]:
     """Every version that holds a remedy of this name."""
     rows = ledger.query(

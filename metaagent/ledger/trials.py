@@ -137,6 +137,20 @@ def history(ledger: Ledger) -> list[Row]:
     return ledger.query("SELECT * FROM v_trials ORDER BY k")
 
 
+def differences(ledger: Ledger) -> dict[str, list[float | None]]:
+    """Of every trial on scores that has ended: candidate less control, pair by pair in the registered order, as far as
+    the verdict looked; None for a pair that the infrastructure broke."""
+    found: dict[str, list[float | None]] = {}
+    rows = ledger.query(
+        """SELECT c.id, p.difference FROM candidates c JOIN trial_ends e ON e.candidate_id = c.id
+           JOIN pairs p ON p.candidate_id = c.id AND p.number <= e.pairs
+           WHERE c.metric = 'score' ORDER BY c.id, p.number"""
+    )
+    for row in rows:
+        found.setdefault(row["id"], []).append(row["difference"])
+    return found
+
+
 def tasks_of(ledger: Ledger, trial_id: str) -> list[Row]:
     return ledger.query("SELECT * FROM candidate_tasks WHERE candidate_id = ? ORDER BY number", (trial_id,))
 

@@ -52,7 +52,8 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What learning came to for one domain and model. ``unseen``: comparisons on families that were never mined."""
+    """What learning came to for one domain and model. ``unseen``: comparisons on families that were never mined;
+    ``left_out``: what was measured and does not count, in plain words."""
 
     title: str
     made: str
@@ -62,6 +63,7 @@ class Report:
     in_force: str = ""
     ablation: tuple[Without, ...] = ()
     unseen: tuple[Compared, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 def page(reports: Sequence[Report], grids: Sequence[Grid] = ()) -> str:
@@ -79,6 +81,7 @@ def _report(report: Report) -> list[str]:
         f'<p class="soft">made {escape(report.made)}; sealed tasks are those that learning never saw</p>',
         _decision(report.decision),
         *_arms(report.arms),
+        *(f'<p class="soft">{escape(said)}</p>' for said in report.left_out),
         *_comparisons(report.compared, "Against zero-shot, the same tasks"),
         *_comparisons(report.unseen, "The same on kinds of task that learning never met"),
         *_ablation(report),

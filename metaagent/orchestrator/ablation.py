@@ -35,7 +35,9 @@ def with_ablation(
         return list(found)
     tasks = {task.id: task for task in all_tasks(workspace)}
     judge = replayer(workspace, ledger, notice)
-    benches = [_Bench(ledger, tasks, judge, sealed_measurements(ledger, one.domain, one.model)) for one in found]
+    hashes = {task_id: task.hash for task_id, task in tasks.items()}
+    measured = [sealed_measurements(ledger, hashes, one.domain, one.model) for one in found]
+    benches = [_Bench(ledger, tasks, judge, results) for results in measured]
     return [
         replace(one, ablation=bench.rows(protocol))
         for one, bench, protocol in zip(found, benches, in_force, strict=True)
@@ -86,12 +88,7 @@ class _Bench:
         return {task_id: _result(one) for task_id, one in self.measured.get(digest, {}).items()}
 
     def _tried(self, digest: str, now: Mapping[str, Result]) -> list[Tried]:
-        """The measurements of tasks that are still what they were."""
-        found = {
-            one.attempt_id: one
-            for one in self.measured[digest].values()
-            if one.task_id in now and one.task_id in self.tasks and self.tasks[one.task_id].hash == one.task_hash
-        }
+        found = {one.attempt_id: one for one in self.measured[digest].values() if one.task_id in now}
         told = said(self.ledger, found)
         return [
             Tried(self.tasks[one.task_id], _result(one), told[key].replies, told[key].judged, told[key].logprobs)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from metaagent.learning.bandit import Arm, Pull, arms
 from metaagent.learning.bundle import Candidate
-from metaagent.learning.cases import collect
+from metaagent.learning.cases import collect, outdated
 from metaagent.learning.divide import divide, rule_of
 from metaagent.learning.ladders import Climb, Step, ladder_of, steps
 from metaagent.learning.proposals import Bench, Case, Proposer
@@ -31,11 +31,13 @@ FEWEST_CASES = 8
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is learned for: a domain and a model, with its tasks of one split, mine where nothing else is said."""
+    """What is learned for: a domain and a model, with its tasks of one split, mine where nothing else is said.
+    ``digest``: what the backend has by the model's name now, where it was asked."""
 
     domain: str
     model: str
     tasks: tuple[Task, ...]
+    digest: str | None = None
 
 
 def subjects(
@@ -60,7 +62,9 @@ def candidates_for(
     """The cases that the ledger has for a subject, and what would be tried because of them, the best first: noted as
     proposals where ``keep`` is set. No model call."""
     base = protocols.active(ledger, subject.domain, subject.model)
-    cases = collect(ledger, subject.tasks, base, subject.model)
+    cases = collect(ledger, subject.tasks, base, subject.model, subject.digest)
+    if said := left_out(ledger, subject, base, cases):
+        notice(said)
     if len(cases) < FEWEST_CASES or all(case.passed for case in cases):
         return cases, []
     rungs = ladder_of(rungs_in_order(ledger, subject.domain, subject.model))
@@ -72,6 +76,13 @@ def candidates_for(
     if keep:
         note(ledger, subject, base, found, len(cases))
     return cases, found
+
+
+def left_out(ledger: Ledger, subject: Subject, base: Protocol, cases: Sequence[Case]) -> str:
+    """That evidence of another model by the same name does not count; empty where there is none."""
+    count = outdated(ledger, cases, subject.tasks, base, subject.model)
+    place = f"{subject.domain or 'no domain'} on {subject.model}"
+    return f"{place}: left out: what {count} mine tasks came to with another model of that name" if count else ""
 
 
 def note(ledger: Ledger, subject: Subject, base: Protocol, found: Sequence[Candidate], cases: int) -> None:

@@ -121,7 +121,7 @@ def measure_all(
     config = workspace.config
     crew = muster(config, ledger, {})
     only = find_agent(crew.agents, options.agent).id if options.agent else None
-    run_id = runs.start(ledger, "evaluate", options.args)
+    run_id = runs.start(ledger, "evaluate", (*options.args, f"retries={options.retries}"))
     backend = open_backend(config, workspace.root, notice=lambda text: observe(Notice(text)))
 
     async def measured() -> Measurement:

@@ -19,9 +19,10 @@ from metaagent.learning.splits import salted
 from metaagent.learning.trial import Progress
 from metaagent.ledger import protocols, trials
 from metaagent.orchestrator.budget import Budget, Usage, left, spent
-from metaagent.orchestrator.candidates import FEWEST_CASES, Subject, candidates_for, note, subjects
+from metaagent.orchestrator.candidates import FEWEST_CASES, Subject, candidates_for, left_out, note, subjects
 from metaagent.orchestrator.evaluate import Measurement, MeasureOptions, measure_all
 from metaagent.orchestrator.events import Observer
+from metaagent.orchestrator.present import present_digests
 from metaagent.orchestrator.replay import replayer
 from metaagent.orchestrator.trials import Room, TrialOptions, TrialResult
 from metaagent.orchestrator.trials import plan as plan_trial
@@ -82,6 +83,8 @@ def learn(
     purse = _Purse(options.budget)
     with workspace.open_ledger() as ledger:
         found = subjects(workspace, ledger, options.domain)
+    digests = present_digests(workspace, {subject.model for subject in found})
+    found = [replace(subject, digest=digests.get(subject.model)) for subject in found]
     return [_Loop(workspace, subject, options, purse, observe, watch, notice).run() for subject in found]
 
 
@@ -157,6 +160,7 @@ class _Loop:
 
     def _round(self) -> bool:
         """Whether something was promoted: then the errors are others, and another round may find more."""
+        self.said += self._left_out()
         self.cases = self._measured(None)
         place = f"{self.subject.domain or 'no domain'} on {self.subject.model}"
         reason = self.purse.empty()
@@ -178,6 +182,13 @@ class _Loop:
         if not promoted and not self.put_off and not any(result.activation for result in self.results):
             self.said.append(f"{place}: nothing to learn here that helps; a larger model or a retry strategy may")
         return promoted
+
+    def _left_out(self) -> list[str]:
+        with self.workspace.open_ledger() as ledger:
+            base = protocols.active(ledger, self.subject.domain, self.subject.model)
+            cases = collect(ledger, self.subject.tasks, base, self.subject.model, self.subject.digest)
+            said = left_out(ledger, self.subject, base, cases)
+        return [said] if said else []
 
     def _tried(self, candidate: Candidate) -> bool:
         """Whether the candidate was promoted."""
@@ -318,7 +329,7 @@ class _Loop:
         wanted = self.subject.tasks if tasks is None else tasks
         with self.workspace.open_ledger() as ledger:
             used = protocol or protocols.active(ledger, self.subject.domain, self.subject.model)
-            cases = collect(ledger, wanted, used, self.subject.model)
+            cases = collect(ledger, wanted, used, self.subject.model, self.subject.digest)
             lacking = missing(cases, wanted)[: self.purse.calls_left]
             if lacking and not self.purse.empty():
                 self.notice(f"{len(lacking)} mine tasks are attempted under protocol {used.hash[:12]}")
@@ -327,7 +338,7 @@ class _Loop:
                 )
                 made = measure_all(self.workspace, ledger, lacking, used, self.observe, options)
                 self._paid(made)
-                cases = collect(ledger, wanted, used, self.subject.model)
+                cases = collect(ledger, wanted, used, self.subject.model, self.subject.digest)
         return cases
 
     def _paid(self, made: Measurement) -> None:

@@ -31,6 +31,8 @@ def test_all_rules_hold() -> None:
         ({"fewer_errors": Interval(0.1, 0.05, 0.2)}, Verdict.NOT_ENOUGH),
         ({"fewer_errors": Interval(-0.1, -0.3, 0.1)}, Verdict.NO_GO),
         ({"fewer_errors": Interval(0.0, 0.0, 0.0)}, Verdict.NO_GO),
+        ({"sealed": 9}, Verdict.NOT_ENOUGH),
+        ({"sealed": 9, "fewer_errors": Interval(0.0, 0.0, 0.0)}, Verdict.NOT_ENOUGH),
         ({"noise": 0.6}, Verdict.NO_GO),
         ({"noise": 0.6, "failing": 9, "reproducible": 4}, Verdict.NOT_ENOUGH),
         ({"noise": 1.0, "failing": 1, "completed": 5, "fewer_errors": Interval(None)}, Verdict.NOT_ENOUGH),
@@ -45,3 +47,8 @@ def test_what_changed(changed: dict[str, object], verdict: Verdict) -> None:
     decision = decide(replace(GOOD, **changed))  # type: ignore[arg-type]
     assert decision.verdict is verdict, decision.why
     assert decision.why
+
+
+def test_of_few_sealed_tasks_nothing_holds() -> None:
+    rule = decide(replace(GOOD, fewer_errors=Interval(1.0, 0.9, 1.0), sealed=1)).rules[2]
+    assert (rule.measured, rule.holds) == ("not measured enough: 100.0% (90.0% to 100.0%), n = 1 of 10", None)

@@ -28,7 +28,7 @@ ABLATION = (
 
 def made(**fields: object) -> str:
     arm = Arm("v1 <b>", "h", 0, 20, wilson(5, 20), 0.2, 1.0, 400.0, None, 0.0)
-    compared = Compared("v1 <b>", 20, 8, 1, Interval(0.5, 0.3, 0.7), Interval(None), None)
+    compared = Compared("v1 <b>", "h1", 0, 20, 8, 1, Interval(0.5, 0.3, 0.7), Interval(None), None)
     given: dict[str, object] = {"arms": (arm,), "compared": (compared,), "ablation": ABLATION, **fields}
     report = Report("What <was> learned", "2026-11-27", decide(FACTS), **given)  # type: ignore[arg-type]
     return page([report, report], [Grid("P & Q", ("a", "n"), (("<x>", 3),), frozenset({"n"}))])
@@ -91,9 +91,13 @@ def test_a_table_without_rows_says_so() -> None:
 
 
 def test_kinds_of_task_that_were_never_met_have_a_table_of_their_own() -> None:
-    compared = Compared("v1", 4, 3, 0, Interval(0.75, 0.2, 0.9), Interval(0.5, 0.1, 0.8), 0.0)
+    compared = Compared("v1", "h1", 0, 4, 3, 0, Interval(0.75, 0.2, 0.9), Interval(0.5, 0.1, 0.8), 0.0)
     assert "never met" not in made()
     assert "75% (20% to 90%)" in made(unseen=(compared,)).partition("never met")[2]
+
+
+def test_what_does_not_count_is_said() -> None:
+    assert '<p class="soft">left out: results of 3 tasks</p>' in made(left_out=("left out: results of 3 tasks",))
 
 
 def test_nothing_measured_is_said() -> None:
