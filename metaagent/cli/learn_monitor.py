@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from metaagent.cli.locking import IfLocked, only_run
 from metaagent.cli.state import Column, Table, current
-
-if TYPE_CHECKING:
-    from metaagent.orchestrator.monitoring import Health
 
 
 def command(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only look: no pairs, no rollback.")] = False,
-    if_locked: IfLocked = "fail",
 ) -> None:
     """Watch promotions in real attempts; an alarm is confirmed in pairs, and rolled back where that is shown."""
     from dataclasses import asdict
@@ -23,15 +18,7 @@ def command(
     from metaagent.orchestrator.monitoring import look
 
     state = current()
-    if not state.has_ledger():
-        found = []
-    elif dry_run:
-        found = look(state.workspace(), state.notice, dry_run=True)
-    else:
-        with only_run(state, if_locked) as held:
-            if not held:
-                return
-            found = look(state.workspace(), state.notice)
+    found = look(state.workspace(), state.notice, dry_run=dry_run) if state.has_ledger() else []
     columns: list[Column | str] = [
         "domain",
         "protocol",
@@ -46,7 +33,7 @@ def command(
         (
             *(one.domain, one.protocol[:12], one.watch.attempts, one.watch.errors, f"{100 * one.watch.bound:.0f}%"),
             *(one.watch.value, one.verdict),
-            _confirmation(one),
+            f"the version before: {one.gains} gains, {one.losses} losses in {one.pairs} pairs" if one.pairs else "",
         )
         for one in found
     ]
@@ -55,8 +42,3 @@ def command(
         [asdict(one) for one in found],
         Table(columns, rows, empty="nothing that the gate promoted is in force"),
     )
-
-
-def _confirmation(one: Health) -> str:
-    counted = f"the version before: {one.gains} gains, {one.losses} losses in {one.pairs} pairs" if one.pairs else ""
-    return "; ".join(text for text in (counted, one.why) if text)

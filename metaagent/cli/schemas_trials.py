@@ -233,9 +233,6 @@ HEALTH = record(
     inconclusive=COUNT,
     evidence=NUMBER,
     activation=maybe(TEXT),
-    calls=COUNT,
-    tokens=COUNT,
-    why=TEXT,
 )
 CYCLE = record(
     "full-cycle",
@@ -244,7 +241,6 @@ CYCLE = record(
     learned=listed(LOOP),
     measured=listed(record(run_id=TEXT, tasks=COUNT, passed=COUNT)),
     summaries=listed(SUMMARY),
-    calls=COUNT,
     seconds=NUMBER,
 )
 

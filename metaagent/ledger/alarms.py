@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
-from dataclasses import astuple, dataclass
-from typing import Any
-
-from metaagent.ledger import protocols
 from metaagent.ledger.database import Ledger, Row
 from metaagent.ledger.ulid import new_ulid
-from metaagent.records import Protocol
 
 _ALARM = "INSERT INTO alarms VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_ACTIVATION = "INSERT INTO activations VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-_CONFIRMATION = "INSERT INTO confirmations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_CONFIRMATION = "INSERT OR IGNORE INTO confirmations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 def promotions(ledger: Ledger) -> list[Row]:
@@ -38,13 +31,12 @@ def failures_at_gate(ledger: Ledger, trial_id: str, pairs: int) -> tuple[int, in
 
 
 def real_attempts(ledger: Ledger, activation: str, protocol: str, model: str) -> list[Row]:
-    """Decided attempts of runs under it since it was put in force, or since the last alarm that is confirmed, as they
-    ended."""
+    """Decided attempts of runs under it since it was put in force, or since the last alarm, as they ended."""
     return ledger.query(
         """SELECT a.id, a.task_id, o.outcome, o.passed_first FROM outcomes o JOIN attempts a ON a.id = o.attempt_id
            WHERE a.purpose = 'run' AND a.protocol = ?2 AND a.model = ?3 AND o.outcome IN ('pass', 'fail') AND a.id > ?1
              AND o.rowid > coalesce((SELECT max(b.rowid) FROM alarms m JOIN outcomes b ON b.attempt_id = m.last_attempt
-                                     JOIN confirmations c ON c.alarm_id = m.id WHERE m.activation_id = ?1), 0)
+                                     WHERE m.activation_id = ?1), 0)
            ORDER BY o.rowid""",
         (activation, protocol, model),
     )
@@ -68,46 +60,14 @@ def open_alarm(ledger: Ledger, activation: str) -> Row | None:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Pairs:
-    """What a confirmation counted: gains and losses are those of the version before, ``broken`` pairs say nothing."""
-
-    pairs: int = 0
-    gains: int = 0
-    losses: int = 0
-    broken: int = 0
-
-
-def keep(ledger: Ledger, alarm: str, counted: Pairs, evidence: float) -> None:
-    """The alarm is settled: the version stays."""
-    ledger.write([(_CONFIRMATION, _settled(ledger, alarm, counted, evidence, "keep", None))])
-
-
-def roll_back(
-    ledger: Ledger, alarm: str, promotion: str, former: Protocol, counted: Pairs, evidence: float, why: str
-) -> str | None:
-    """The version before in force again, and the alarm settled, in one transaction; the activation's id. None, and
-    nothing written, where what the activation ``promotion`` put in force is in force no longer."""
-    if ledger.one("SELECT 1 FROM protocols WHERE hash = ?", (former.hash,)) is None:
-        protocols.record(ledger, former.domain, former.model, former.remedies)
-    activation = new_ulid()
-
-    def run(cursor: sqlite3.Cursor) -> str | None:
-        place = (former.domain, former.model)
-        last = cursor.execute("SELECT max(id) FROM activations WHERE domain = ? AND model = ?", place).fetchone()[0]
-        if last != promotion:
-            return None
-        head = (activation, ledger.now(), ledger.run_id)
-        cursor.execute(_ACTIVATION, (*head, *place, former.hash, "rollback", why))
-        cursor.execute(_CONFIRMATION, _settled(ledger, alarm, counted, evidence, "rollback", activation))
-        return activation
-
-    made: str | None = ledger.write(run)
-    return made
-
-
-def _settled(
-    ledger: Ledger, alarm: str, counted: Pairs, evidence: float, verdict: str, activation: str | None
-) -> tuple[Any, ...]:
-    head = (new_ulid(), ledger.now(), ledger.run_id, alarm)
-    return (*head, *astuple(counted), evidence, verdict, activation)
+def confirm(
+    ledger: Ledger,
+    alarm: str,
+    counts: tuple[int, int, int, int],
+    evidence: float,
+    verdict: str,
+    activation: str | None,
+) -> None:
+    """``counts``: pairs, gains and losses of the version before, pairs that broke. ``verdict``: rollback or keep."""
+    row = (new_ulid(), ledger.now(), ledger.run_id, alarm, *counts, evidence, verdict, activation)
+    ledger.write([(_CONFIRMATION, row)])

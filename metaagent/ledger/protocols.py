@@ -98,21 +98,17 @@ def put_in_force(ledger: Ledger, protocol: Protocol, action: str, why: str, atte
 
 
 def before(ledger: Ledger, protocol: Protocol) -> Protocol:
-    """What the trial that promoted a version compared it with; of one that no trial did, what was in force before it;
-    else version 0."""
-    names = (protocol.domain, protocol.model, protocol.hash)
-    row = ledger.one(
-        """SELECT c.base AS hash FROM activations a JOIN trial_ends e ON e.activation_id = a.id
-           JOIN candidates c ON c.id = e.candidate_id
-           WHERE a.domain = ? AND a.model = ? AND a.protocol = ? AND a.action = 'promote' ORDER BY a.id DESC LIMIT 1""",
-        names,
-    ) or ledger.one(
-        """SELECT protocol AS hash FROM activations WHERE domain = ?1 AND model = ?2 AND protocol <> ?3 AND id <
-           (SELECT max(id) FROM activations WHERE domain = ?1 AND model = ?2 AND protocol = ?3)
-           ORDER BY id DESC LIMIT 1""",
-        names,
-    )
-    parent = row["hash"] if row else None
+    """What a version was promoted in place of; where that is not known, what was in force before it; else version 0."""
+    row = ledger.one("SELECT parent FROM protocols WHERE hash = ?", (protocol.hash,))
+    parent = row["parent"] if row else None
+    if parent is None:
+        row = ledger.one(
+            """SELECT protocol FROM activations WHERE domain = ?1 AND model = ?2 AND protocol <> ?3 AND id <
+               (SELECT max(id) FROM activations WHERE domain = ?1 AND model = ?2 AND protocol = ?3)
+               ORDER BY id DESC LIMIT 1""",
+            (protocol.domain, protocol.model, protocol.hash),
+        )
+        parent = row["protocol"] if row else None
     found = ledger.one("SELECT * FROM protocols WHERE hash = ?", (parent,)) if parent else None
     if found is None or found["remedies"] == "[]":
         return empty(protocol.domain, protocol.model)

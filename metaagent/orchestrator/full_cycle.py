@@ -50,12 +50,6 @@ class Cycle:
     seconds: float
 
     @property
-    def calls(self) -> int:
-        """Model calls of all stages."""
-        later = [*(one.calls for one in self.watched), *(one.calls for one in self.learned)]
-        return self.run.calls + sum(later) + sum(one.calls for one in self.measured)
-
-    @property
     def status(self) -> int:
         """An interruption or a failure of the run counts; tasks that failed are what the cycle is about."""
         return self.run.status if self.run.status > 1 else 0
@@ -76,21 +70,23 @@ def full_cycle(
         return Cycle(done, (), (), (), time.monotonic() - started)
     kept = _measuring(workspace, options)
 
-    def rest(used: Usage) -> Budget:
+    def rest(calls: int) -> Budget:
         seconds = time.monotonic() - started + MARGIN * (options.budget.seconds or 0.0)
-        return left(options.budget, replace(used, seconds=seconds).plus(kept))
+        used = Usage(seconds=seconds, calls=done.calls + calls, tokens=done.tokens)
+        return left(options.budget, used.plus(kept))
 
     stage("watch: whether what was promoted before still holds in real work")
-    used = Usage(calls=done.calls, tokens=done.tokens)
-    watched = look(workspace, stage, budget=rest(used), dry_run=spent(rest(used), Usage()) is not None)
-    used = used.plus(Usage(calls=sum(one.calls for one in watched), tokens=sum(one.tokens for one in watched)))
+    watched = look(workspace, stage, dry_run=spent(rest(0), Usage()) is not None)
     stage("learn: errors, patterns, remedies, trials")
-    budget = rest(used)
+    budget = rest(sum(one.calls for one in watched))
     learned = learn(
         workspace, LearnOptions(options.domain, budget, options.metric, options.jobs), observe, watch, stage
     )
     stage("measure: sealed tasks, without and with what was learned")
-    used = used.plus(Usage(calls=sum(one.calls for one in learned), tokens=sum(one.tokens for one in learned)))
+    used = Usage(
+        calls=done.calls + sum(one.calls for one in watched) + sum(one.calls for one in learned),
+        tokens=done.tokens + sum(one.tokens for one in learned),
+    )
     measured = measure_sealed(workspace, options, left(replace(options.budget, seconds=None), used), observe)
     return Cycle(done, tuple(watched), tuple(learned), tuple(measured), time.monotonic() - started)
 

@@ -10,12 +10,10 @@ from statistics import mean
 import pytest
 
 from metaagent.inference.base import ChatRequest
-from metaagent.inference.scripted import Answer
 from metaagent.learning.monitor import watch, worse
 from metaagent.ledger import alarms, protocols
 from metaagent.ledger.database import Ledger
-from metaagent.orchestrator.budget import Budget
-from metaagent.orchestrator.monitoring import LEAST_PAIRS, look
+from metaagent.orchestrator.monitoring import look
 from tests.learning import trying
 from tests.learning.test_trial_faults import RULE, obedient, prompt
 from tests.orchestrator.place import BACKEND, Model, Place
@@ -118,80 +116,3 @@ def test_an_alarm_that_pairs_do_not_confirm_changes_nothing(tmp_path: Path, mode
     with Ledger.open(place.workspace.ledger_path) as ledger:
         assert protocols.active(ledger, trying.DOMAIN, trying.MODEL).remedies != ()
     assert [one.verdict for one in look(place.workspace, lambda _text: None)] == ["quiet"]
-
-
-def alarming(root: Path, model: Model) -> Place:
-    """The promotion does harm in real work, and nobody has looked yet."""
-    place = promoted(root, model)
-    model.answer = drifted
-    place.run()
-    model.requests.clear()
-    return place
-
-
-def no_words(_text: str) -> None:
-    """A notice that nobody reads."""
-
-
-def test_a_confirmation_that_is_cut_off_is_open_and_goes_on_without_asking_again(tmp_path: Path, model: Model) -> None:
-    place = alarming(tmp_path / "w", model)
-    model.slots = 1
-    (first,) = look(place.workspace, no_words, budget=Budget(calls=6))
-    assert (first.verdict, first.pairs, first.calls, len(model.requests)) == ("alarm", 3, 6, 6)
-    assert "the budget ended after 3 of" in first.why
-    (health,) = look(place.workspace, no_words)
-    assert (health.verdict, health.losses) == ("rollback", 0)
-    assert len(model.requests) == 6 + health.calls == 2 * health.pairs
-
-
-def test_an_outage_settles_nothing(tmp_path: Path, model: Model) -> None:
-    place = alarming(tmp_path / "w", model)
-    model.answer = lambda _request: Answer(error="idle")
-    (health,) = look(place.workspace, no_words)
-    assert health.verdict == "alarm" and health.inconclusive == health.pairs > 0
-    with Ledger.open(place.workspace.ledger_path) as ledger:
-        assert ledger.query("SELECT * FROM confirmations") == []
-    model.answer = drifted
-    assert [one.verdict for one in look(place.workspace, no_words)] == ["rollback"]
-
-
-def test_what_a_person_put_in_force_meanwhile_stays(tmp_path: Path, model: Model) -> None:
-    place = alarming(tmp_path / "w", model)
-    other = trying.candidate("spaces")
-
-    def overruled(request: ChatRequest) -> str:
-        if len(model.requests) == 1:
-            with Ledger.open(place.workspace.ledger_path) as ledger:
-                protocols.put_in_force(ledger, other, "manual", "a person's choice")
-        return drifted(request)
-
-    model.answer = overruled
-    (health,) = look(place.workspace, no_words)
-    assert (health.verdict, health.activation) == ("alarm", None) and "meanwhile" in health.why
-    with Ledger.open(place.workspace.ledger_path) as ledger:
-        assert protocols.active(ledger, trying.DOMAIN, trying.MODEL).hash == other.hash
-        assert ledger.query("SELECT * FROM confirmations") == []
-    assert look(place.workspace, no_words) == []
-
-
-def test_too_few_pairs_show_nothing(tmp_path: Path, model: Model) -> None:
-    place = alarming(tmp_path / "w", model)
-    rows = (place.root / "tasks" / "records.jsonl").read_text().splitlines()
-    (place.root / "tasks" / "records.jsonl").write_text("\n".join(rows[:3]))  # the others are gone
-    (health,) = look(place.workspace, no_words)
-    assert health.verdict == "alarm" and health.pairs <= 3 and str(LEAST_PAIRS) in health.why
-
-
-def test_the_version_before_is_what_the_trial_compared_with(tmp_path: Path, model: Model) -> None:
-    place = trying.make(tmp_path / "w", 40)
-    place.write_config("learning: {salt: fixed}\nrun: {retries: 0}\n")
-    model.answer = obedient
-    caps = trying.candidate("caps", kind="rule", **RULE)
-    base = trying.candidate("calm", kind="rule", text="Take your time.")
-    with place.workspace.open_ledger() as ledger:
-        protocols.record(ledger, caps.domain, caps.model, caps.remedies, parent=protocols.empty().hash)
-        protocols.put_in_force(ledger, base, "manual", "a person's choice")
-    assert trying.test(place, caps).verdict == "promote"
-    with place.workspace.open_ledger() as ledger:
-        assert protocols.before(ledger, caps).hash == base.hash
-        assert protocols.for_runs(ledger, trying.DOMAIN, trying.MODEL).former == protocols.before(ledger, caps)
