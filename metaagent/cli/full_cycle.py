@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from metaagent.orchestrator.events import Event, Observer
     from metaagent.orchestrator.full_cycle import Cycle
 
+NOTHING: dict[str, Any] = {
+    "run": {"tasks": 0, "passed": 0, "failed": 0},
+    **dict.fromkeys(("watched", "learned", "measured", "summaries"), ()),
+    "seconds": 0.0,
+}
+"""A cycle that did not begin."""
+
 
 def command(
     limit: Annotated[
@@ -35,7 +42,7 @@ def command(
 
     state = current()
     options = CycleOptions(limit, retries, domain, parse_budget(budget or None), metric, jobs)
-    with only_run(state, if_locked) as held:
+    with only_run(state, if_locked, "full-cycle", NOTHING) as held:
         if not held:
             return
         with watching_trials(state) as watch:
