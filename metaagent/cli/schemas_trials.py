@@ -21,10 +21,10 @@ VERDICT: Schema = {"enum": ["promote", "reject", "inconclusive"]}
 FORGETTING = record(tasks=COUNT, lost=COUNT, regained=COUNT, low=NUMBER, high=NUMBER, net=NUMBER)
 
 TRIAL = record(
-    "learn test; id and k are null where nothing was registered",
+    "learn test; id and k are null where nothing was registered; open: it goes on another time",
     id=maybe(TEXT),
     k=maybe(COUNT),
-    verdict=VERDICT,
+    verdict={"enum": [*VERDICT["enum"], "open"]},
     reason=TEXT,
     domain=TEXT,
     model=TEXT,
@@ -216,13 +216,16 @@ HEALTH = record(
     model=TEXT,
     protocol=TEXT,
     watch=record(attempts=COUNT, errors=COUNT, bound=NUMBER, value=NUMBER, alarms=listed(COUNT)),
-    verdict={"enum": ["quiet", "alarm", "keep", "rollback"]},
+    verdict={"enum": ["quiet", "alarm", "keep", "rollback", "overtaken"]},
     pairs=COUNT,
     gains=COUNT,
     losses=COUNT,
     inconclusive=COUNT,
     evidence=NUMBER,
     activation=maybe(TEXT),
+    calls=COUNT,
+    tokens=COUNT,
+    seconds=NUMBER,
 )
 CYCLE = record(
     "full-cycle",
@@ -231,6 +234,7 @@ CYCLE = record(
     learned=listed(LOOP),
     measured=listed(record(run_id=TEXT, tasks=COUNT, passed=COUNT)),
     summaries=listed(SUMMARY),
+    calls=COUNT,
     seconds=NUMBER,
 )
 

@@ -6,7 +6,6 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
 from metaagent.errors import MetaagentError, UsageError
@@ -25,9 +24,9 @@ from metaagent.ledger.database import Ledger, Row
 from metaagent.orchestrator.budget import Usage
 from metaagent.orchestrator.crew import Crew, muster
 from metaagent.orchestrator.judging import judge_with
-from metaagent.orchestrator.measure import Journal, Stand, agent_for, measure
+from metaagent.orchestrator.measure import Journal, Stand, pair
 from metaagent.orchestrator.snapshot import default_limits
-from metaagent.records import Attempt, Outcome, Protocol, Purpose, Rung, Task
+from metaagent.records import Protocol, Purpose, Rung, Task
 from metaagent.remedies.apply import same_call
 from metaagent.tasks.index import SpecIndex
 from metaagent.workspace import Workspace
@@ -158,20 +157,25 @@ def plan(workspace: Workspace, candidate: Protocol, options: TrialOptions) -> Pl
         terms = _terms(ledger, tasks, candidate, options)
         found = divide(ledger, everything, rule_of(config.learning))
         mine = [(task.domain, found[task.id]) for task in everything if inside(task.domain, candidate.domain)]
-        ladders = [
-            sum(CALLS[Rung(rung)] for rung in remedy.settings.get("rungs", ()))
-            for remedy in (*base.remedies, *candidate.remedies)
-            if remedy.kind == "strategy"
-        ]
         return make_plan(
             terms,
             one_call=same_call(base.remedies, candidate.remedies),
-            rungs=max([options.retries + 1, *ladders]),
+            rungs=most_calls(base, candidate, options.retries),
             seconds_per_call=trials.seconds_per_call(ledger, candidate.model),
             jobs=options.jobs or config.run.jobs or config.embedded.slots,
             decided=trials.times_decided(ledger, [task.id for task in tasks]),
             said=statements(mine, gate.wins_needed(0, 0, terms.threshold)),
         )
+
+
+def most_calls(base: Protocol, candidate: Protocol, retries: int) -> int:
+    """The most model calls that one attempt under either of them takes."""
+    ladders = [
+        sum(CALLS[Rung(rung)] for rung in remedy.settings.get("rungs", ()))
+        for remedy in (*base.remedies, *candidate.remedies)
+        if remedy.kind == "strategy"
+    ]
+    return max([retries + 1, *ladders])
 
 
 def with_model(crew: Crew, model: str) -> Crew:
@@ -214,7 +218,12 @@ async def _test(
     journal = Journal(ledger, stand.gateway, f"trial:{found.id}")
     jobs = options.jobs or stand.workspace.config.run.jobs or stand.gateway.backend.slots
     ended = await trial.run(
-        ledger, found, partial(_arms, stand, journal), jobs, watch, lambda under_way: room(journal.spent, under_way)
+        ledger,
+        found,
+        lambda one, task: pair(stand, journal, task, one.base, one.candidate),
+        jobs,
+        watch,
+        lambda under_way: room(journal.spent, under_way),
     )
     if ended.verdict is None:
         said = f"the budget ends after {ended.pairs} of {len(found.tasks)} pairs; it goes on where it stands"
@@ -336,20 +345,6 @@ def _changes(found: Trial, registered: Sequence[Row], settings: Mapping[str, Any
     if different:
         return f"another {', '.join(different)} than when it was registered"
     return ""
-
-
-async def _arms(stand: Stand, journal: Journal, found: Trial, task: Task) -> tuple[Attempt, Attempt]:
-    """Both attempts at one task, one after the other; which comes first is by a hash, so that neither has the habit."""
-    agent = agent_for(stand, task)
-    candidate_first = int(salted(found.id, "arm", task.id), 16) % 2 == 1
-    arms = [found.base, found.candidate]
-    made: dict[str, Attempt] = {}
-    for protocol in reversed(arms) if candidate_first else arms:
-        attempt = await measure(stand, task, agent, protocol, journal.chat)
-        if attempt.outcome is Outcome.INCONCLUSIVE:  # once more: infrastructure breaks for a moment, mostly
-            attempt = await measure(stand, task, agent, protocol, journal.chat)
-        made[protocol.hash] = attempt
-    return made[found.base.hash], made[found.candidate.hash]
 
 
 def _result(found: Trial, ended: Standing, activation: str | None, spent: Usage) -> TrialResult:

@@ -17,7 +17,7 @@ from tests.conftest import Ran
 Cli = Callable[..., Ran]
 
 
-@pytest.mark.parametrize("command", ["learn", "learn test", "learn aa", "full-cycle"])
+@pytest.mark.parametrize("command", ["learn", "learn test", "learn aa", "learn monitor", "full-cycle"])
 def test_a_second_one_at_once_fails_skips_or_waits(command: str, workspace: Path, cli: Cli) -> None:
     with run_lock(Workspace(workspace), "fail"):
         ran = cli(*command.split())
@@ -33,9 +33,10 @@ def test_a_dry_run_needs_no_lock(workspace: Path, cli: Cli) -> None:
     with run_lock(Workspace(workspace), "fail"):
         assert cli("learn", "--dry-run").status == 0
         assert cli("learn", "test", "--dry-run").status == 0
+        assert cli("learn", "monitor", "--dry-run").status == 0
 
 
-COMMANDS = ["run", "heartbeat", "learn", "learn test", "learn aa", "full-cycle"]
+COMMANDS = ["run", "heartbeat", "learn", "learn test", "learn aa", "learn monitor", "full-cycle"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
