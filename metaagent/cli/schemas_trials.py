@@ -97,6 +97,7 @@ PLAN = record(
     seconds=maybe(NUMBER),
     chances=listed(record(gains=NUMBER, losses=NUMBER, power=NUMBER)),
     decided=COUNT,
+    noise=maybe(record("the last A/A trial", time=TIME, tasks=COUNT, flips=COUNT, changed=COUNT, afresh=TRUTH)),
     said=listed(TEXT),
     arms=listed(
         record(

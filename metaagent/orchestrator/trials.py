@@ -15,7 +15,7 @@ from metaagent.learning import gate, trial
 from metaagent.learning.divide import divide, rule_of
 from metaagent.learning.gate import Standing, Terms
 from metaagent.learning.ladders import CALLS
-from metaagent.learning.plan import Plan
+from metaagent.learning.plan import Noise, Plan
 from metaagent.learning.plan import plan as make_plan
 from metaagent.learning.splits import Rule, Split, salted, statements
 from metaagent.learning.trial import METRICS, Progress, Trial
@@ -164,8 +164,17 @@ def plan(workspace: Workspace, candidate: Protocol, options: TrialOptions) -> Pl
             seconds_per_call=trials.seconds_per_call(ledger, candidate.model),
             jobs=options.jobs or config.run.jobs or config.embedded.slots,
             decided=trials.times_decided(ledger, [task.id for task in tasks]),
+            noise=_noise(ledger, candidate, config.cache),
             said=statements(mine, gate.wins_needed(0, 0, terms.threshold)),
         )
+
+
+def _noise(ledger: Ledger, candidate: Protocol, cache: bool) -> Noise | None:
+    row = trials.last_flips(ledger, candidate.domain, candidate.model)
+    if row is None:
+        return None
+    afresh = not (cache and steady(ledger, row["key"]))
+    return Noise(row["time"], row["tasks"], row["flips"], row["changed"], afresh)
 
 
 def most_calls(base: Protocol, candidate: Protocol, retries: int) -> int:
@@ -251,12 +260,17 @@ def engine_key(engine: Mapping[str, Any], model: str) -> str:
     return json.dumps({**engine, "model": model}, sort_keys=True)
 
 
+def steady(ledger: Ledger, key: str) -> bool:
+    """Whether all A/A trials with this engine together saw enough tasks, and none of them flip."""
+    seen, flips, _ = trials.flips(ledger, key)
+    return seen >= STEADY and not flips
+
+
 def _with_cache(stand: Stand, found: Trial, engine: Mapping[str, Any]) -> Gateway:
     """Replies that are there already may stand for new ones only where an A/A trial saw none change, and none that is
     older than the promotion that it would be the control for."""
-    seen, flips, _ = trials.flips(stand.ledger, engine_key(engine, found.candidate.model))
     config = stand.workspace.config
-    if not config.cache or seen < STEADY or flips:
+    if not config.cache or not steady(stand.ledger, engine_key(engine, found.candidate.model)):
         return stand.gateway
     since = stand.ledger.one("SELECT max(time) FROM activations WHERE model = ?", (found.candidate.model,))
     cache = replies.LedgerReplyCache(stand.ledger, (since[0] if since else None) or "")
