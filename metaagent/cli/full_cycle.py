@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from metaagent.orchestrator.events import Event, Observer
     from metaagent.orchestrator.full_cycle import Cycle
 
+NOTHING: dict[str, Any] = {
+    "run": {"tasks": 0, "passed": 0, "failed": 0},
+    **dict.fromkeys(("watched", "learned", "measured", "summaries"), ()),
+    "calls": 0,
+    "seconds": 0.0,
+}
+"""A cycle that did not begin."""
+
 
 def command(
     limit: Annotated[
@@ -35,7 +43,7 @@ def command(
 
     state = current()
     options = CycleOptions(limit, retries, domain, parse_budget(budget or None), metric, jobs)
-    with only_run(state, if_locked) as held:
+    with only_run(state, if_locked, "full-cycle", NOTHING) as held:
         if not held:
             return
         with watching_trials(state) as watch:
@@ -73,6 +81,7 @@ def _row(cycle: Cycle, summaries: list[Any]) -> dict[str, Any]:
         "learned": [row(one) for one in cycle.learned],
         "measured": [{"run_id": one.run_id, "tasks": one.tasks, "passed": one.passed} for one in cycle.measured],
         "summaries": summaries,
+        "calls": cycle.calls,
         "seconds": cycle.seconds,
     }
 
@@ -84,9 +93,8 @@ def _close(state: State, cycle: Cycle) -> None:
     for text in dict.fromkeys(text for one in cycle.learned for text in one.said):
         state.notice(text)
     promoted = [result.candidate for one in cycle.learned for result in one.trials if result.activation]
-    calls = cycle.run.calls + sum(one.calls for one in cycle.learned) + sum(one.calls for one in cycle.measured)
     tasks = f"{cycle.run.tasks} tasks: {cycle.run.passed} passed, {cycle.run.failed} failed"
-    state.notice(f"{tasks}; {len(promoted)} promoted; {calls} model calls, {cycle.seconds:.1f} s")
+    state.notice(f"{tasks}; {len(promoted)} promoted; {cycle.calls} model calls, {cycle.seconds:.1f} s")
     if promoted:
         state.notice(f"v{promoted[-1].version} is new; next: metaagent protocol show {promoted[-1].hash[:12]}")
     else:

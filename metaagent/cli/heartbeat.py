@@ -34,6 +34,7 @@ def command(
     with run_lock(state.workspace(), if_locked) as held:
         if not held:
             state.notice("another heartbeat or run is going on; nothing done")
+            state.out("heartbeat", [])
             return
         with watching(state) as observer:
             pulses = heartbeat(state.workspace(), options, observer)

@@ -36,7 +36,7 @@ def command(
 
     state = current()
     name = model or state.config().default_model
-    with only_run(state, if_locked) as held:
+    with only_run(state, if_locked, "learn", []) as held:
         if not held:
             return
         found = aa(state.workspace(), domain, name, state.notice, limit=limit, jobs=jobs, retries=retries)

@@ -58,7 +58,7 @@ def command(
 
     state = current()
     options = LearnOptions(domain, parse_budget(budget or None), metric, jobs, rounds)
-    with only_run(state, if_locked) as held, watching_trials(state) as watch:
+    with only_run(state, if_locked, "learn", []) as held, watching_trials(state) as watch:
         if not held:
             return
         found = learn(state.workspace(), options, quiet_observer(state), watch, state.notice)

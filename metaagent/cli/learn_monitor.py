@@ -6,19 +6,27 @@ from typing import Annotated
 
 import typer
 
+from metaagent.cli.locking import IfLocked, only_run
 from metaagent.cli.state import Column, Table, current
 
 
 def command(
+    if_locked: IfLocked = "fail",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only look: no pairs, no rollback.")] = False,
 ) -> None:
     """Watch promotions in real attempts; an alarm is confirmed in pairs, and rolled back where that is shown."""
     from dataclasses import asdict
 
-    from metaagent.orchestrator.monitoring import look
+    from metaagent.orchestrator.monitoring import LookOptions, look
 
     state = current()
-    found = look(state.workspace(), state.notice, dry_run=dry_run) if state.has_ledger() else []
+    if dry_run:
+        found = look(state.workspace(), state.notice, LookOptions(dry_run=True)) if state.has_ledger() else []
+    else:
+        with only_run(state, if_locked, "learn", []) as held:
+            if not held:
+                return
+            found = look(state.workspace(), state.notice) if state.has_ledger() else []
     columns: list[Column | str] = [
         "domain",
         "protocol",
@@ -26,7 +34,10 @@ def command(
         Column("errors", right=True),
         Column("bound", right=True),
         Column("detector", right=True),
-        Column("verdict", paint={"quiet": "green", "keep": "green", "alarm": "yellow", "rollback": "red"}),
+        Column(
+            "verdict",
+            paint={"quiet": "green", "keep": "green", "alarm": "yellow", "overtaken": "yellow", "rollback": "red"},
+        ),
         "confirmation",
     ]
     rows = [

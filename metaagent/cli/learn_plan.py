@@ -52,7 +52,7 @@ def show_plan(state: State, candidates: list[Protocol], metric: str, retries: in
         }
         for one, made in plans
     ]
-    state.out("learn", rows, *_human(plans), *_kinds(orders), *_rungs(ladders))
+    state.out("learn", rows, *_human(plans), *_noise(plans), *_kinds(orders), *_rungs(ladders))
     for text in dict.fromkeys(text for _, made in plans for text in made.said):
         state.notice(text)
 
@@ -148,3 +148,25 @@ def _human(plans: list[tuple[Protocol, Plan]]) -> list[Table | str]:
         for one, made in plans
     ]
     return [Table(columns, rows, empty="nothing is proposed; next: metaagent learn propose")]
+
+
+def _noise(plans: list[tuple[Protocol, Plan]]) -> list[Table | str]:
+    """What the last A/A trials saw: how often nothing flips a task."""
+    columns: list[Column | str] = [
+        "domain",
+        "model",
+        Column("tasks", right=True),
+        Column("flips", right=True),
+        Column("replies changed", right=True, minor=1),
+        "when",
+        "control",
+    ]
+    found = {(one.domain, one.model): made.noise for one, made in plans if made.noise}
+    rows = [
+        (
+            *(domain or "no domain", model, noise.tasks, noise.flips, noise.changed, noise.time[:16]),
+            "measured afresh" if noise.afresh else "may come from the cache",
+        )
+        for (domain, model), noise in found.items()
+    ]
+    return ["\nthe last A/A trial (noise; it decides nothing)", Table(columns, rows)] if rows else []

@@ -54,7 +54,7 @@ def command(
         show_plan(state, chosen(state, protocol, again=again), metric)
         return
     options = TrialOptions(metric=metric, again=again, retries=retries, jobs=jobs, agent=agent)
-    with only_run(state, if_locked) as held:
+    with only_run(state, if_locked, "learn", []) as held:
         if not held:
             return
         results = _tried(state, chosen(state, protocol, again=again), options)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,11 +17,13 @@ IfLocked = Annotated[
 
 
 @contextmanager
-def only_run(state: State, if_locked: str) -> Iterator[bool]:
-    """Hold the run lock for the block; False, and said, where ``skip`` found it taken."""
+def only_run(state: State, if_locked: str, noun: str, nothing: Any) -> Iterator[bool]:
+    """Hold the run lock for the block; False, and said, where ``skip`` found it taken. ``nothing`` is what --json then
+    prints for the noun: that nothing was done."""
     from metaagent.orchestrator.runlock import run_lock
 
     with run_lock(state.workspace(), if_locked) as held:
         if not held:
             state.notice("another run is going on; nothing done")
+            state.out(noun, nothing)
         yield held

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from metaagent.cli.state import complete_agent, complete_task, current
+
+if TYPE_CHECKING:
+    from metaagent.orchestrator.events import Summary
+    from metaagent.workspace import Workspace
 
 
 def command(
@@ -53,8 +57,33 @@ def command(
     with run_lock(workspace, if_locked) as held:
         if not held:
             state.notice("another run is going on; nothing done")
+            state.out("run", _nothing(workspace))
             return
         with watching(state, limit) as observer:
             summary = run(workspace, options, observer)
     show_summary(state, summary)
     raise typer.Exit(summary.status)
+
+
+def _nothing(workspace: Workspace) -> Summary:
+    """What a run came to that did not begin."""
+    from metaagent.orchestrator.events import Summary
+
+    return Summary(
+        run_id="",
+        results=(),
+        tasks=0,
+        passed=0,
+        passed_first=0,
+        failed=0,
+        review=0,
+        inconclusive=0,
+        calls=0,
+        tokens=0,
+        seconds=0.0,
+        busy=0.0,
+        conflicts=0,
+        stopped="another run is going on",
+        status=0,
+        artifacts=workspace.artifacts_dir,
+    )

@@ -23,10 +23,10 @@ LOST = record(tasks=COUNT, lost=COUNT, regained=COUNT, low=NUMBER, high=NUMBER)
 FORGETTING = extended(LOST, "forgetting; net: the share of the tasks that is lost", net=NUMBER)
 
 TRIAL = record(
-    "learn test; id and k are null where nothing was registered",
+    "learn test; id and k are null where nothing was registered; open: it goes on another time",
     id=maybe(TEXT),
     k=maybe(COUNT),
-    verdict=VERDICT,
+    verdict={"enum": [*VERDICT["enum"], "open"]},
     reason=TEXT,
     domain=TEXT,
     model=TEXT,
@@ -100,6 +100,7 @@ PLAN = record(
     seconds=maybe(NUMBER),
     chances=listed(record(gains=NUMBER, losses=NUMBER, power=NUMBER)),
     decided=COUNT,
+    noise=maybe(record("the last A/A trial", time=TIME, tasks=COUNT, flips=COUNT, changed=COUNT, afresh=TRUTH)),
     said=listed(TEXT),
     arms=listed(
         record(
@@ -226,13 +227,16 @@ HEALTH = record(
     model=TEXT,
     protocol=TEXT,
     watch=record(attempts=COUNT, errors=COUNT, bound=NUMBER, value=NUMBER, alarms=listed(COUNT)),
-    verdict={"enum": ["quiet", "alarm", "keep", "rollback"]},
+    verdict={"enum": ["quiet", "alarm", "keep", "rollback", "overtaken"]},
     pairs=COUNT,
     gains=COUNT,
     losses=COUNT,
     inconclusive=COUNT,
     evidence=NUMBER,
     activation=maybe(TEXT),
+    calls=COUNT,
+    tokens=COUNT,
+    seconds=NUMBER,
 )
 CYCLE = record(
     "full-cycle",
@@ -241,6 +245,7 @@ CYCLE = record(
     learned=listed(LOOP),
     measured=listed(record(run_id=TEXT, tasks=COUNT, passed=COUNT)),
     summaries=listed(SUMMARY),
+    calls=COUNT,
     seconds=NUMBER,
 )
 

@@ -11,12 +11,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from metaagent.learning.gate import ALPHA, evidence
+from metaagent.learning.gate import ALPHA, evidence, wins_needed
 
 BETS = (0.1, 0.25, 0.5, 0.75)
 MEAN_TIME = 1000.0
 """Attempts between two false alarms, at least, in the mean."""
 LEAST_BOUND = 0.01
+FEWEST_PAIRS = wins_needed(0, 0, 1 / ALPHA)
+"""Fewer pairs than this could never show that the version before is better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +47,8 @@ def watch(errors: Sequence[bool], bound: float, mean_time: float = MEAN_TIME) ->
 def worse(gains: int, losses: int) -> bool:
     """Whether the version before is shown to be better, by pairs in which it is the candidate."""
     return evidence(gains, losses) >= 1 / ALPHA
+
+
+def enough(pairs: int, broken: int) -> bool:
+    """Whether pairs that do not show it may dismiss an alarm: most of them are whole, and they could have shown it."""
+    return pairs - broken >= FEWEST_PAIRS and pairs > 2 * broken

@@ -21,9 +21,21 @@ class Chance:
 
 
 @dataclass(frozen=True, slots=True)
+class Noise:
+    """The last A/A trial of the domain and model: of ``tasks`` so many outcomes flipped by themselves, and so many
+    replies changed. ``afresh``: because of what was seen of that engine the control is asked anew in every pair."""
+
+    time: str
+    tasks: int
+    flips: int
+    changed: int
+    afresh: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """``seconds`` is None where the ledger holds no call of this model yet. ``calls_per_pair`` is 1 where one reply
-    serves both arms."""
+    serves both arms. ``noise`` is None without an A/A trial; it decides nothing."""
 
     k: int
     discoveries: int
@@ -37,6 +49,7 @@ class Plan:
     seconds: float | None
     chances: tuple[Chance, ...]
     decided: int
+    noise: Noise | None
     said: tuple[str, ...]
 
 
@@ -48,6 +61,7 @@ def plan(
     seconds_per_call: float | None,
     jobs: int,
     decided: int,
+    noise: Noise | None = None,
     said: Sequence[str] = (),
 ) -> Plan:
     """``rungs``: the most calls that one attempt may take; ``seconds_per_call``: a call's wall time with ``jobs`` at
@@ -58,6 +72,11 @@ def plan(
     if decided > MOST_CANDIDATES:
         statements.append(
             f"this gate set has decided {decided} candidates, more than {MOST_CANDIDATES}: add tasks before trusting it"
+        )
+    if noise is not None and noise.afresh and noise.flips:
+        statements.append(
+            f"{noise.flips} of {noise.tasks} outcomes flipped by themselves in the last A/A trial: "
+            "the control is measured afresh in every pair"
         )
     return Plan(
         k=terms.k,
@@ -72,5 +91,6 @@ def plan(
         seconds=None if seconds_per_call is None else calls * seconds_per_call / max(1, jobs),
         chances=tuple(Chance(g, loss, power(terms.pairs, g, loss, terms.threshold)) for g, loss in EFFECTS),
         decided=decided,
+        noise=noise,
         said=tuple(statements),
     )

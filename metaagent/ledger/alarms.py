@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
+
+from metaagent.ledger import protocols
 from metaagent.ledger.database import Ledger, Row
 from metaagent.ledger.ulid import new_ulid
+from metaagent.records import Protocol
 
 _ALARM = "INSERT INTO alarms VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_CONFIRMATION = "INSERT OR IGNORE INTO confirmations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_CONFIRMATION = "INSERT INTO confirmations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_ACTIVATE = "INSERT INTO activations VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 def promotions(ledger: Ledger) -> list[Row]:
@@ -31,12 +36,13 @@ def failures_at_gate(ledger: Ledger, trial_id: str, pairs: int) -> tuple[int, in
 
 
 def real_attempts(ledger: Ledger, activation: str, protocol: str, model: str) -> list[Row]:
-    """Decided attempts of runs under it since it was put in force, or since the last alarm, as they ended."""
+    """Decided attempts of runs under it since it was put in force, or since the last alarm that was dismissed, as they
+    ended."""
     return ledger.query(
         """SELECT a.id, a.task_id, o.outcome, o.passed_first FROM outcomes o JOIN attempts a ON a.id = o.attempt_id
            WHERE a.purpose = 'run' AND a.protocol = ?2 AND a.model = ?3 AND o.outcome IN ('pass', 'fail') AND a.id > ?1
-             AND o.rowid > coalesce((SELECT max(b.rowid) FROM alarms m JOIN outcomes b ON b.attempt_id = m.last_attempt
-                                     WHERE m.activation_id = ?1), 0)
+             AND o.rowid > coalesce((SELECT max(b.rowid) FROM alarms m JOIN confirmations c ON c.alarm_id = m.id
+                                     JOIN outcomes b ON b.attempt_id = m.last_attempt WHERE m.activation_id = ?1), 0)
            ORDER BY o.rowid""",
         (activation, protocol, model),
     )
@@ -60,14 +66,38 @@ def open_alarm(ledger: Ledger, activation: str) -> Row | None:
     )
 
 
-def confirm(
-    ledger: Ledger,
-    alarm: str,
-    counts: tuple[int, int, int, int],
-    evidence: float,
-    verdict: str,
-    activation: str | None,
-) -> None:
-    """``counts``: pairs, gains and losses of the version before, pairs that broke. ``verdict``: rollback or keep."""
-    row = (new_ulid(), ledger.now(), ledger.run_id, alarm, *counts, evidence, verdict, activation)
-    ledger.write([(_CONFIRMATION, row)])
+Counts = tuple[int, int, int, int]
+"""Of a confirmation: pairs, gains and losses of the version before, pairs that broke."""
+
+
+def dismiss(ledger: Ledger, alarm: str, counts: Counts, evidence: float) -> None:
+    """The pairs did not show that the version before is better: what is in force stays."""
+    ledger.write([(_CONFIRMATION, _confirmation(ledger, alarm, counts, evidence, "keep", None))])
+
+
+def roll_back(
+    ledger: Ledger, alarm: str, activation: str, former: Protocol, counts: Counts, evidence: float, why: str
+) -> str | None:
+    """The confirmation and the version before in force again, in one transaction; the new activation's id. None, and
+    nothing is written, where ``activation``, which the alarm is about, is no longer the last one of its domain."""
+    if not former.remedies:  # version 0 has no row of its own until it is put in force
+        protocols.record(ledger, former.domain, former.model, ())
+    new = new_ulid()
+
+    def run(cursor: sqlite3.Cursor) -> str | None:
+        last = "SELECT max(id) FROM activations WHERE domain = ? AND model = ?"
+        if cursor.execute(last, (former.domain, former.model)).fetchone()[0] != activation:
+            return None
+        head = (new, ledger.now(), ledger.run_id, former.domain, former.model)
+        cursor.execute(_ACTIVATE, (*head, former.hash, "rollback", why))
+        cursor.execute(_CONFIRMATION, _confirmation(ledger, alarm, counts, evidence, "rollback", new))
+        return new
+
+    done: str | None = ledger.write(run)
+    return done
+
+
+def _confirmation(
+    ledger: Ledger, alarm: str, counts: Counts, evidence: float, verdict: str, activation: str | None
+) -> tuple[object, ...]:
+    return (new_ulid(), ledger.now(), ledger.run_id, alarm, *counts, evidence, verdict, activation)

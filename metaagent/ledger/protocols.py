@@ -98,21 +98,33 @@ def put_in_force(ledger: Ledger, protocol: Protocol, action: str, why: str, atte
 
 
 def before(ledger: Ledger, protocol: Protocol) -> Protocol:
-    """What a version was promoted in place of; where that is not known, what was in force before it; else version 0."""
-    row = ledger.one("SELECT parent FROM protocols WHERE hash = ?", (protocol.hash,))
-    parent = row["parent"] if row else None
-    if parent is None:
-        row = ledger.one(
-            """SELECT protocol FROM activations WHERE domain = ?1 AND model = ?2 AND protocol <> ?3 AND id <
-               (SELECT max(id) FROM activations WHERE domain = ?1 AND model = ?2 AND protocol = ?3)
-               ORDER BY id DESC LIMIT 1""",
-            (protocol.domain, protocol.model, protocol.hash),
-        )
-        parent = row["protocol"] if row else None
-    found = ledger.one("SELECT * FROM protocols WHERE hash = ?", (parent,)) if parent else None
+    """What a version in force took the place of: what the trial that promoted it compared it with; where it was put in
+    force by hand, what was in force until then; else version 0. A return to it by a rollback changes nothing of that.
+    """
+    put = ledger.one(
+        """SELECT a.id, c.base FROM activations a LEFT JOIN trial_ends e ON e.activation_id = a.id
+           LEFT JOIN candidates c ON c.id = e.candidate_id
+           WHERE a.domain = ? AND a.model = ? AND a.protocol = ? ORDER BY a.action = 'rollback', a.id DESC LIMIT 1""",
+        (protocol.domain, protocol.model, protocol.hash),
+    )
+    former = (put["base"] or _until(ledger, protocol, put["id"])) if put else None
+    found = ledger.one("SELECT * FROM protocols WHERE hash = ?", (former,))
     if found is None or found["remedies"] == "[]":
         return empty(protocol.domain, protocol.model)
     return replace(_protocol(found, protocol.model), domain=protocol.domain)
+
+
+def _until(ledger: Ledger, protocol: Protocol, activation: str) -> str | None:
+    """What other version was in force for its domain, or for the nearest above it, until that activation."""
+    rows = ledger.query(
+        "SELECT domain, protocol FROM activations WHERE model = ? AND protocol <> ? AND id < ? ORDER BY id",
+        (protocol.model, protocol.hash, activation),
+    )
+    last = {row["domain"]: str(row["protocol"]) for row in rows}
+    place = protocol.domain
+    while place not in last and place:
+        place = place.rpartition(".")[0]
+    return last.get(place)
 
 
 @dataclass(frozen=True, slots=True)

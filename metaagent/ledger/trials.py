@@ -279,6 +279,17 @@ def flips(ledger: Ledger, key: str) -> tuple[int, int, int]:
     return (int(row[0]), int(row[1]), int(row[2])) if row else (0, 0, 0)
 
 
+def last_flips(ledger: Ledger, domain: str, model: str) -> Row | None:
+    """The last A/A trial of this model whose tasks were those of the domain, or of one above it."""
+    return ledger.one(
+        """SELECT f.key, max(f.time) AS time, sum(f.tasks) AS tasks, sum(f.flips) AS flips, sum(f.changed) AS changed
+           FROM flips f JOIN (SELECT id, json_extract(args, '$[0]') AS domain FROM runs) r ON r.id = f.run_id
+           WHERE f.model = ?2 AND (r.domain = '' OR substr(?1 || '.', 1, length(r.domain) + 1) = r.domain || '.')
+           GROUP BY r.id, f.key ORDER BY r.id DESC LIMIT 1""",
+        (domain, model),
+    )
+
+
 def seconds_per_call(ledger: Ledger, model: str) -> float | None:
     """The mean wall seconds of the last 200 calls that this model really answered; None where there are none."""
     row = ledger.one(

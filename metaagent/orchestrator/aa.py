@@ -17,7 +17,7 @@ from metaagent.ledger import protocols, runs, trials
 from metaagent.orchestrator.crew import muster
 from metaagent.orchestrator.judging import judge_with
 from metaagent.orchestrator.measure import Stand, agent_for, measure
-from metaagent.orchestrator.trials import STEADY, all_tasks, engine_key, engine_of, inside, with_model
+from metaagent.orchestrator.trials import all_tasks, engine_key, engine_of, inside, steady, with_model
 from metaagent.records import Attempt, Outcome, Protocol, Purpose, Task
 from metaagent.workspace import Workspace
 
@@ -98,7 +98,6 @@ async def _twice(stand: Stand, chosen: Sequence[Chosen], model: str, jobs: int) 
     for digest, counted in zip(used, counts, strict=True):
         trials.put_flips(stand.ledger, key, model, digest, *counted)
     tasks, flips, changed = map(sum, zip(*counts, strict=True))
-    seen, flipped, _ = trials.flips(stand.ledger, key)
     return Flips(
         model=model,
         protocol=used[0],
@@ -107,7 +106,7 @@ async def _twice(stand: Stand, chosen: Sequence[Chosen], model: str, jobs: int) 
         changed=changed,
         inconclusive=len(chosen) - len(pairs),
         calls=sum(one.calls for made in passes for one in made),
-        steady=seen >= STEADY and flipped == 0,
+        steady=steady(stand.ledger, key),
         engine=engine,
         protocols=used,
     )

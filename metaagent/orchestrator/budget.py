@@ -74,6 +74,11 @@ def spent(budget: Budget, usage: Usage) -> str | None:
     return None
 
 
+def fits(budget: Budget, usage: Usage, calls: int) -> bool:
+    """Whether after that usage there is room for so many calls more."""
+    return spent(budget, usage.plus(Usage(calls=calls - 1))) is None
+
+
 def left(budget: Budget, usage: Usage) -> Budget:
     """What is still to spend, nothing where more was spent already; without a bound there is none."""
     return Budget(

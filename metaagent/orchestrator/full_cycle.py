@@ -11,12 +11,12 @@ from metaagent.learning.splits import Split
 from metaagent.learning.trial import Progress
 from metaagent.ledger import protocols, trials
 from metaagent.ledger.database import Ledger
-from metaagent.orchestrator.budget import Budget, Usage, left, spent
+from metaagent.orchestrator.budget import Budget, Usage, left
 from metaagent.orchestrator.candidates import subjects
 from metaagent.orchestrator.evaluate import Measurement, MeasureOptions, measure_all
 from metaagent.orchestrator.events import Observer, Summary
 from metaagent.orchestrator.learn import AUTO, Learned, LearnOptions, learn
-from metaagent.orchestrator.monitoring import Health, look
+from metaagent.orchestrator.monitoring import Health, LookOptions, look
 from metaagent.orchestrator.session import run
 from metaagent.orchestrator.state import RunOptions
 from metaagent.records import Protocol, Task
@@ -50,6 +50,12 @@ class Cycle:
     seconds: float
 
     @property
+    def calls(self) -> int:
+        """Model calls of all stages."""
+        stages = (self.watched, self.learned, self.measured)
+        return self.run.calls + sum(one.calls for stage in stages for one in stage)
+
+    @property
     def status(self) -> int:
         """An interruption or a failure of the run counts; tasks that failed are what the cycle is about."""
         return self.run.status if self.run.status > 1 else 0
@@ -70,25 +76,28 @@ def full_cycle(
         return Cycle(done, (), (), (), time.monotonic() - started)
     kept = _measuring(workspace, options)
 
-    def rest(calls: int) -> Budget:
+    used = Usage(calls=done.calls, tokens=done.tokens)
+
+    def rest() -> Budget:
         seconds = time.monotonic() - started + MARGIN * (options.budget.seconds or 0.0)
-        used = Usage(seconds=seconds, calls=done.calls + calls, tokens=done.tokens)
-        return left(options.budget, used.plus(kept))
+        return left(options.budget, used.plus(kept).plus(Usage(seconds=seconds)))
 
     stage("watch: whether what was promoted before still holds in real work")
-    watched = look(workspace, stage, dry_run=spent(rest(0), Usage()) is not None)
+    watched = look(workspace, stage, LookOptions(budget=rest(), jobs=options.jobs))
+    used = used.plus(_asked(watched))
     stage("learn: errors, patterns, remedies, trials")
-    budget = rest(sum(one.calls for one in watched))
     learned = learn(
-        workspace, LearnOptions(options.domain, budget, options.metric, options.jobs), observe, watch, stage
+        workspace, LearnOptions(options.domain, rest(), options.metric, options.jobs), observe, watch, stage
     )
+    used = used.plus(_asked(learned))
     stage("measure: sealed tasks, without and with what was learned")
-    used = Usage(
-        calls=done.calls + sum(one.calls for one in watched) + sum(one.calls for one in learned),
-        tokens=done.tokens + sum(one.tokens for one in learned),
-    )
     measured = measure_sealed(workspace, options, left(replace(options.budget, seconds=None), used), observe)
     return Cycle(done, tuple(watched), tuple(learned), tuple(measured), time.monotonic() - started)
+
+
+def _asked(stage: Sequence[Health] | Sequence[Learned]) -> Usage:
+    """The calls and tokens of a stage; its seconds are the clock's matter."""
+    return Usage(calls=sum(one.calls for one in stage), tokens=sum(one.tokens for one in stage))
 
 
 def _run_options(options: CycleOptions) -> RunOptions:

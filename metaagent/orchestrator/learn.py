@@ -18,7 +18,7 @@ from metaagent.learning.proposers import proposers
 from metaagent.learning.splits import salted
 from metaagent.learning.trial import Progress
 from metaagent.ledger import protocols, trials
-from metaagent.orchestrator.budget import Budget, Usage, left, spent
+from metaagent.orchestrator.budget import Budget, Usage, fits, left, spent
 from metaagent.orchestrator.candidates import FEWEST_CASES, Subject, candidates_for, left_out, note, subjects
 from metaagent.orchestrator.evaluate import Measurement, MeasureOptions, measure_all
 from metaagent.orchestrator.events import Observer
@@ -114,12 +114,7 @@ class _Purse:
         """Whether a trial may begin a further pair. Of time a trial that was begun takes what it needs: it was begun
         because it would fit, and what is half measured has cost all of it."""
         rest = replace(self.rest(), seconds=None)
-
-        def fits(used: Usage, under_way: int) -> bool:
-            foreseen = used.plus(Usage(calls=calls_per_pair * (under_way + 1) - 1))
-            return spent(rest, foreseen) is None
-
-        return fits
+        return lambda used, under_way: fits(rest, used, calls_per_pair * (under_way + 1))
 
 
 @dataclass(slots=True)

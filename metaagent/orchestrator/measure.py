@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from metaagent.errors import UsageError
 from metaagent.inference.base import ChatRequest
 from metaagent.inference.gateway import Gateway
+from metaagent.learning.splits import salted
 from metaagent.ledger import attempts, replies
 from metaagent.ledger.database import Ledger
 from metaagent.ledger.ulid import new_ulid
@@ -20,7 +21,7 @@ from metaagent.orchestrator.attempt import Assignment, Hands, attempt
 from metaagent.orchestrator.budget import Usage
 from metaagent.orchestrator.crew import Crew
 from metaagent.orchestrator.judging import Judge
-from metaagent.records import Agent, Attempt, Limits, Protocol, Purpose, Reply, Step, Task
+from metaagent.records import Agent, Attempt, Limits, Outcome, Protocol, Purpose, Reply, Step, Task
 from metaagent.workspace import Workspace
 
 Chat = Callable[[ChatRequest], Awaitable[Reply]]
@@ -77,10 +78,26 @@ async def measure(stand: Stand, task: Task, agent: Agent, protocol: Protocol, ch
     return made
 
 
+async def pair(
+    stand: Stand, journal: Journal, task: Task, control: Protocol, candidate: Protocol
+) -> tuple[Attempt, Attempt]:
+    """Both attempts at one task, one after the other; which comes first is by a hash, so that neither has the habit."""
+    agent = agent_for(stand, task)
+    candidate_first = int(salted(journal.name, "arm", task.id), 16) % 2 == 1
+    arms = [control, candidate]
+    made: dict[str, Attempt] = {}
+    for protocol in reversed(arms) if candidate_first else arms:
+        attempt = await measure(stand, task, agent, protocol, journal.chat)
+        if attempt.outcome is Outcome.INCONCLUSIVE:  # once more: infrastructure breaks for a moment, mostly
+            attempt = await measure(stand, task, agent, protocol, journal.chat)
+        made[protocol.hash] = attempt
+    return made[control.hash], made[candidate.hash]
+
+
 @dataclass(slots=True)
 class Journal:
-    """The replies of one trial, durable before they are used: a trial that was killed does not ask again, and where
-    both arms send the identical prompt and options, one reply serves both. ``name`` is the trial's."""
+    """The replies of one trial, or of one confirmation of an alarm, durable before they are used: what was killed does
+    not ask again, and where both arms send the identical prompt and options, one reply serves both."""
 
     ledger: Ledger
     gateway: Gateway

@@ -6,7 +6,6 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
 from metaagent.errors import MetaagentError, UsageError
@@ -16,7 +15,7 @@ from metaagent.learning import gate, trial
 from metaagent.learning.divide import divide, rule_of
 from metaagent.learning.gate import Standing, Terms
 from metaagent.learning.ladders import CALLS
-from metaagent.learning.plan import Plan
+from metaagent.learning.plan import Noise, Plan
 from metaagent.learning.plan import plan as make_plan
 from metaagent.learning.splits import Rule, Split, salted, statements
 from metaagent.learning.trial import METRICS, Progress, Trial
@@ -25,9 +24,9 @@ from metaagent.ledger.database import Ledger, Row
 from metaagent.orchestrator.budget import Usage
 from metaagent.orchestrator.crew import Crew, muster
 from metaagent.orchestrator.judging import judge_with
-from metaagent.orchestrator.measure import Journal, Stand, agent_for, measure
+from metaagent.orchestrator.measure import Journal, Stand, pair
 from metaagent.orchestrator.snapshot import default_limits
-from metaagent.records import Attempt, Outcome, Protocol, Purpose, Rung, Task
+from metaagent.records import Protocol, Purpose, Rung, Task
 from metaagent.remedies.apply import same_call
 from metaagent.tasks.index import SpecIndex
 from metaagent.workspace import Workspace
@@ -158,20 +157,34 @@ def plan(workspace: Workspace, candidate: Protocol, options: TrialOptions) -> Pl
         terms = _terms(ledger, tasks, candidate, options)
         found = divide(ledger, everything, rule_of(config.learning))
         mine = [(task.domain, found[task.id]) for task in everything if inside(task.domain, candidate.domain)]
-        ladders = [
-            sum(CALLS[Rung(rung)] for rung in remedy.settings.get("rungs", ()))
-            for remedy in (*base.remedies, *candidate.remedies)
-            if remedy.kind == "strategy"
-        ]
         return make_plan(
             terms,
             one_call=same_call(base.remedies, candidate.remedies),
-            rungs=max([options.retries + 1, *ladders]),
+            rungs=most_calls(base, candidate, options.retries),
             seconds_per_call=trials.seconds_per_call(ledger, candidate.model),
             jobs=options.jobs or config.run.jobs or config.embedded.slots,
             decided=trials.times_decided(ledger, [task.id for task in tasks]),
+            noise=_noise(ledger, candidate, config.cache),
             said=statements(mine, gate.wins_needed(0, 0, terms.threshold)),
         )
+
+
+def _noise(ledger: Ledger, candidate: Protocol, cache: bool) -> Noise | None:
+    row = trials.last_flips(ledger, candidate.domain, candidate.model)
+    if row is None:
+        return None
+    afresh = not (cache and steady(ledger, row["key"]))
+    return Noise(row["time"], row["tasks"], row["flips"], row["changed"], afresh)
+
+
+def most_calls(base: Protocol, candidate: Protocol, retries: int) -> int:
+    """The most model calls that one attempt under either of them takes."""
+    ladders = [
+        sum(CALLS[Rung(rung)] for rung in remedy.settings.get("rungs", ()))
+        for remedy in (*base.remedies, *candidate.remedies)
+        if remedy.kind == "strategy"
+    ]
+    return max([retries + 1, *ladders])
 
 
 def with_model(crew: Crew, model: str) -> Crew:
@@ -214,7 +227,12 @@ async def _test(
     journal = Journal(ledger, stand.gateway, f"trial:{found.id}")
     jobs = options.jobs or stand.workspace.config.run.jobs or stand.gateway.backend.slots
     ended = await trial.run(
-        ledger, found, partial(_arms, stand, journal), jobs, watch, lambda under_way: room(journal.spent, under_way)
+        ledger,
+        found,
+        lambda one, task: pair(stand, journal, task, one.base, one.candidate),
+        jobs,
+        watch,
+        lambda under_way: room(journal.spent, under_way),
     )
     if ended.verdict is None:
         said = f"the budget ends after {ended.pairs} of {len(found.tasks)} pairs; it goes on where it stands"
@@ -242,12 +260,17 @@ def engine_key(engine: Mapping[str, Any], model: str) -> str:
     return json.dumps({**engine, "model": model}, sort_keys=True)
 
 
+def steady(ledger: Ledger, key: str) -> bool:
+    """Whether all A/A trials with this engine together saw enough tasks, and none of them flip."""
+    seen, flips, _ = trials.flips(ledger, key)
+    return seen >= STEADY and not flips
+
+
 def _with_cache(stand: Stand, found: Trial, engine: Mapping[str, Any]) -> Gateway:
     """Replies that are there already may stand for new ones only where an A/A trial saw none change, and none that is
     older than the promotion that it would be the control for."""
-    seen, flips, _ = trials.flips(stand.ledger, engine_key(engine, found.candidate.model))
     config = stand.workspace.config
-    if not config.cache or seen < STEADY or flips:
+    if not config.cache or not steady(stand.ledger, engine_key(engine, found.candidate.model)):
         return stand.gateway
     since = stand.ledger.one("SELECT max(time) FROM activations WHERE model = ?", (found.candidate.model,))
     cache = replies.LedgerReplyCache(stand.ledger, (since[0] if since else None) or "")
@@ -336,20 +359,6 @@ def _changes(found: Trial, registered: Sequence[Row], settings: Mapping[str, Any
     if different:
         return f"another {', '.join(different)} than when it was registered"
     return ""
-
-
-async def _arms(stand: Stand, journal: Journal, found: Trial, task: Task) -> tuple[Attempt, Attempt]:
-    """Both attempts at one task, one after the other; which comes first is by a hash, so that neither has the habit."""
-    agent = agent_for(stand, task)
-    candidate_first = int(salted(found.id, "arm", task.id), 16) % 2 == 1
-    arms = [found.base, found.candidate]
-    made: dict[str, Attempt] = {}
-    for protocol in reversed(arms) if candidate_first else arms:
-        attempt = await measure(stand, task, agent, protocol, journal.chat)
-        if attempt.outcome is Outcome.INCONCLUSIVE:  # once more: infrastructure breaks for a moment, mostly
-            attempt = await measure(stand, task, agent, protocol, journal.chat)
-        made[protocol.hash] = attempt
-    return made[found.base.hash], made[found.candidate.hash]
 
 
 def _result(found: Trial, ended: Standing, activation: str | None, spent: Usage) -> TrialResult:

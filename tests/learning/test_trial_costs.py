@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import jsonschema
 import pytest
 
+from metaagent.cli.schemas import envelope
 from metaagent.errors import UsageError
 from metaagent.inference.base import ChatRequest
 from metaagent.inference.scripted import ScriptedBackend
 from metaagent.learning.gate import Terms
 from metaagent.learning.plan import plan as plan_of
 from metaagent.ledger import protocols
+from metaagent.ledger import trials as trials_of_ledger
 from metaagent.ledger.database import Ledger
 from metaagent.orchestrator import trials
 from metaagent.orchestrator.aa import aa
 from metaagent.orchestrator.budget import Usage
 from metaagent.orchestrator.trials import TrialOptions
+from tests.conftest import Ran
 from tests.learning import trying
 from tests.learning.test_trial_faults import RULE, obedient, prompt, stopped
 from tests.orchestrator.place import BACKEND, SET, Model
@@ -157,3 +163,46 @@ def test_an_open_trial_goes_on_as_it_was_registered(tmp_path: Path, model: Model
     with pytest.raises(UsageError, match="registered with metric passed, retries 0"):
         trying.test(place, trying.candidate("caps", kind="rule", **RULE), metric="score", retries=2)
     assert trying.test(place, trying.candidate("caps", kind="rule", **RULE)).verdict == "promote"
+
+
+def test_a_plan_shows_the_last_a_a_trial_and_what_its_flips_mean(
+    tmp_path: Path, model: Model, cli: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place, asked = trying.make(tmp_path / "w", 70), list[str]()
+    monkeypatch.chdir(place.root)
+    with place.workspace.open_ledger() as ledger:
+        wanted = trying.candidate("caps", kind="rule", **RULE)
+        protocols.record(ledger, wanted.domain, wanted.model, wanted.remedies)
+
+    def wavering(request: ChatRequest) -> str:
+        asked.append(prompt(request))
+        record = json.loads(obedient(request))
+        return json.dumps({**record, "name": record["name"].upper()} if len(asked) == 30 else record)
+
+    def planned() -> Ran:
+        return cli("learn", "plan", "--protocol", wanted.hash, "--json")
+
+    def seen() -> dict[str, Any]:
+        ran = planned()
+        jsonschema.validate(json.loads(ran.out), envelope("learn"))
+        return dict(ran.json[0]["noise"])
+
+    assert planned().json[0]["noise"] is None
+    model.answer = obedient
+    aa(place.workspace, "data.json", trying.MODEL, lambda _text: None, jobs=1)
+    quiet = seen()
+    assert {**quiet, "time": ""} == {"time": "", "tasks": 21, "flips": 0, "changed": 0, "afresh": False}
+    assert "afresh" not in planned().err
+    model.answer = wavering
+    aa(place.workspace, "", trying.MODEL, lambda _text: None, jobs=1)
+    noisy = seen()
+    assert {**noisy, "time": ""} == {"time": "", "tasks": 21, "flips": 1, "changed": 1, "afresh": True}
+    assert noisy["time"] > quiet["time"]
+    assert (
+        "1 of 21 outcomes flipped by themselves in the last A/A trial: the control is measured afresh" in planned().err
+    )
+    human = cli("learn", "plan", "--protocol", wanted.hash).out
+    assert "the last A/A trial" in human and "measured afresh" in human
+    with place.workspace.open_ledger() as ledger:
+        assert trials_of_ledger.last_flips(ledger, "data", trying.MODEL) is not None  # all tasks are those of data too
+        assert trials_of_ledger.last_flips(ledger, trying.DOMAIN, "another") is None

@@ -5,7 +5,7 @@ import pytest
 from metaagent.errors import NotFoundError
 from metaagent.ledger import protocols
 from metaagent.ledger.database import Ledger
-from metaagent.records import Remedy
+from metaagent.records import Protocol, Remedy
 
 RULE = Remedy("rule", "dates", {"text": "ISO dates"})
 
@@ -41,3 +41,30 @@ def test_the_nearest_domain_above_and_the_latest_activation_count(ledger: Ledger
     assert protocols.active(ledger, "data.sql", "large").version == 0
     protocols.activate(ledger, protocols.empty("data.json", "small"), "rollback", "worse")
     assert protocols.active(ledger, "data.json.extract", "small").version == 0
+
+
+def put(ledger: Ledger, name: str, domain: str = "data") -> Protocol:
+    """A version of one rule, put in force."""
+    made = protocols.record(ledger, domain, "small", [Remedy("rule", name, {"text": name})])
+    protocols.activate(ledger, made, "manual", "wanted")
+    return made
+
+
+def test_the_version_before_is_what_was_in_force_until_then_whatever_it_was_recorded_against(ledger: Ledger) -> None:
+    old, new = put(ledger, "old"), Remedy("rule", "new", {"text": "new"})
+    proposed = protocols.record(ledger, "data", "small", [new], parent=protocols.empty().hash)
+    protocols.activate(ledger, proposed, "manual", "wanted")
+    assert protocols.before(ledger, proposed) == old
+    assert protocols.before(ledger, old).version == 0
+    protocols.activate(ledger, old, "rollback", "worse")
+    assert protocols.before(ledger, old).version == 0  # a rollback is no reason to go forth and back
+    protocols.activate(ledger, proposed, "manual", "again")
+    protocols.activate(ledger, proposed, "manual", "and again")
+    assert protocols.before(ledger, proposed) == old
+
+
+def test_the_version_before_may_be_that_of_a_domain_above(ledger: Ledger) -> None:
+    wide = put(ledger, "wide")
+    narrow = put(ledger, "narrow", domain="data.json")
+    found = protocols.before(ledger, narrow)
+    assert (found.hash, found.domain) == (wide.hash, "data.json")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,4 +49,4 @@ def test_times_told_in_words_are_read(text: str, told: list[tuple[int, int]]) ->
 def test_any_text_gives_times_of_a_day_that_stand_apart(text: str) -> None:
     found = times(text)
     assert all(0 <= hour < 24 and 0 <= minute < 60 for _, _, (hour, minute, _) in found)
-    assert all(before[1] <= after[0] for before, after in zip(found, found[1:], strict=False))
+    assert all(before[1] <= after[0] for before, after in pairwise(found))
