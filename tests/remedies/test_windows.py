@@ -56,3 +56,8 @@ def test_it_is_written_as_the_house_does() -> None:
 def test_any_text_gives_times_of_a_day_or_nothing(text: str) -> None:
     found = window(text)
     assert found is None or (found != (None, None) and all(one is None or 0 <= one[0] < 24 for one in found))
+
+
+def test_the_word_that_says_what_a_time_is_stands_near_it() -> None:
+    assert shown("from" + " " * 60 + "14:00") == "14/14"
+    assert shown(f"{'item 7 of box ' * 400}until 14:00") == "/14"

@@ -16,6 +16,8 @@ Window = tuple[Clock | None, Clock | None]
 
 _SHORT: Final = 25
 """In a text of at most so many characters two hours with a dash between them are a window."""
+_REACH: Final = 40
+"""So many characters before a time hold the word that says what it is."""
 _HOURS: Final = {**HOURS, "noon": 12, "midday": 12, "midi": 12, "mittag": 12, "mediodía": 12}
 _HOUR = re.compile(
     rf"(?<![\w.,:/€$£-])(?:[01]?\d|2[0-4]|{'|'.join(sorted(_HOURS, key=len, reverse=True))})(?![\w€$£%-]|[.,:]\d)",
@@ -46,13 +48,13 @@ def window(text: str) -> Window | None:
         sure = ()  # a lone noon is a time of the whole text
     found = sorted([*((*one, True) for one in sure), *_bare(text, sure)])
     for (start, end, first, known), (then, _, second, other) in pairwise(found):
-        led = _LEAD.search(text, 0, start) is not None or len(text) <= _SHORT
+        led = _LEAD.search(text, max(0, start - _REACH), start) is not None or len(text) <= _SHORT
         if _BETWEEN.fullmatch(text, end, then) and (known or other or led):
             return _same_half(first, second) if not known else first, second
     for start, _, clock, known in found:
-        if _BEFORE.search(text, 0, start):
+        if _BEFORE.search(text, max(0, start - _REACH), start):
             return None, clock
-        if _AFTER.search(text, 0, start):
+        if _AFTER.search(text, max(0, start - _REACH), start):
             return clock, None
         if known:
             return clock, clock
