@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _YEAR_LIKE: Final = re.compile(r"(\d{4})-?%")
 _MONTH_LIKE: Final = re.compile(r"(\d{4}-\d\d)-?%")
 _YEAR: Final = re.compile(r"\d{4}")
+_YEARS: Final = range(2, 9998)
 MIDDLE: Final = 15
 """A month that begins later than this day is named after the month in which it ends."""
 
@@ -163,8 +164,8 @@ def days_of(bounds: Sequence[exp.Expr]) -> tuple[date, date] | None:
     if not all(isinstance(one, exp.Literal) and one.is_string for one in bounds):
         return None
     low, high = (_day(one.name) for one in bounds)
-    if low is None or high is None or high == date.max:
-        return None  # the last of all days stands for no end
+    if low is None or high is None or low.year not in _YEARS or high.year not in _YEARS:
+        return None  # the first and the last of all years stand for no bound
     return low, high + timedelta(days=_closed(bounds) and high.day != 1)
 
 

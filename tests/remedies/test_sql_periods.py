@@ -83,6 +83,8 @@ def test_the_houses_january_begins_in_the_year_before() -> None:
         "out_on <= '2024-05-31'",
         "strftime('%Y-%m-%d', out_on) = '2024-05-25'",
         "out_on = '2024-05-31'",
+        "out_on >= '9999-12-01' AND out_on < '9999-12-31'",
+        "out_on BETWEEN '0001-01-01' AND '0001-01-31'",
     ],
 )
 def test_years_days_and_longer_ranges_are_the_calendars(where: str) -> None:
@@ -117,6 +119,8 @@ def test_a_day_that_a_year_has_not_is_its_months_last() -> None:
         ("2023-12-26", "2024-01-25", [LATE]),
         ("2024-04-01", "2024-10-31", [{"do": "span", "from": "04-01", "to": "10-31"}]),
         ("2024-01-01", "2024-12-31", []),
+        ("2024-05-01", "2024-02-01", []),
+        ("0001-01-01", "0001-01-01", []),
         ("2024-04-26", "2024-05-24", [{"do": "span", "from": "04-26", "to": "05-24"}]),
     ],
 )

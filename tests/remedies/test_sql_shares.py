@@ -71,6 +71,7 @@ def test_rows_stand_in_the_order_of_the_number() -> None:
         ("ROUND(1.0 * SUM(late) / COUNT(*), 2)", [FRACTION]),
         ("ROUND(100.0 * SUM(late) / COUNT(*), 1)", [{**WHOLE, "digits": 1, "sign": ""}]),
         ("1.0 * SUM(late) / COUNT(*)", []),
+        ("ROUND(1.0 * SUM(late) / COUNT(*), late)", []),
     ],
 )
 def test_a_reference_tells_the_form(output: str, told: list[dict[str, Any]]) -> None:

@@ -114,6 +114,8 @@ def periods(tree: exp.Query) -> Iterator[Mapping[str, Any]]:
 
 
 def _period(low: date, after: date) -> Iterator[Mapping[str, Any]]:
+    if low >= after:
+        return
     months = (after.year - low.year) * _YEAR + after.month - low.month
     last = date.fromordinal(after.toordinal() - 1)
     if low.day == after.day and months == _YEAR and low.day == 1 < low.month:
@@ -136,7 +138,8 @@ def shares(tree: exp.Query) -> Iterator[Mapping[str, Any]]:
         signs = [one.name for one in outer if isinstance(one, exp.Literal) and one.is_string]
         numbers = [one.name for one in inner.find_all(exp.Literal) if not one.is_string]
         rounded = inner.find(exp.Round)
-        digits = int(rounded.text("decimals") or 0) if rounded is not None else 0
+        decimals = rounded.args.get("decimals") if rounded is not None else None
+        digits = decimals.name if decimals is not None else "0"
         by = 100 if any(float(number) == 100 for number in numbers) else 1
-        if len(signs) <= 1 and (rounded is not None or inner.find(exp.Cast) is not None):
-            yield {"do": "share", "by": by, "digits": digits, "sign": "".join(signs)}
+        if len(signs) <= 1 and digits.isdecimal() and (rounded is not None or inner.find(exp.Cast) is not None):
+            yield {"do": "share", "by": by, "digits": int(digits), "sign": "".join(signs)}
