@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -34,3 +37,18 @@ def check_reference(connection: sqlite3.Connection, row: dict[str, Any]) -> None
         wanted["rows"] if ordered else sorted(map(repr, wanted["rows"]))
     ), row["id"]
     assert 1 <= len(found) <= 40 and all(value is not None for line in found for value in line), row["id"]
+
+
+def check_made(maker: Path, fixture: Path, copy: Path) -> None:
+    """The maker writes what the fixture holds."""
+    subprocess.run([sys.executable, maker, copy], check=True)
+    with closing(sqlite3.connect(copy)) as one, closing(in_memory(fixture)) as other:
+        assert list(one.iterdump()) == list(other.iterdump())
+
+
+def check_schema_told(goal: str, fixture: Path) -> None:
+    """The goal ends with the tables of the fixture."""
+    tables = "SELECT name, sql FROM sqlite_master WHERE type = 'table' ORDER BY name"
+    with closing(sqlite3.connect(":memory:")) as told, closing(in_memory(fixture)) as held:
+        told.executescript(goal[goal.index("-- all dates") :])
+        assert ran(told, tables) == ran(held, tables)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import re
-import sqlite3
-import subprocess
-import sys
 from calendar import monthrange
 from collections.abc import Callable
 from contextlib import closing
@@ -13,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.examples import sets
-from tests.examples.databases import check_reference, in_memory, ran
+from tests.examples.databases import check_made, check_reference, check_schema_told, in_memory, ran
 
 SET = "depot"
 FIXTURES = sets.EXAMPLES / SET / "fixtures"
@@ -96,10 +93,7 @@ def test_every_convention_has_its_tasks_and_an_exception() -> None:
 
 
 def test_the_fixture_is_what_its_maker_makes(tmp_path: Path) -> None:
-    made = tmp_path / "depot.db"
-    subprocess.run([sys.executable, FIXTURES / "make_depot.py", made], check=True)
-    with closing(sqlite3.connect(made)) as one, closing(in_memory(FIXTURE)) as other:
-        assert list(one.iterdump()) == list(other.iterdump())
+    check_made(FIXTURES / "make_depot.py", FIXTURE, tmp_path / "depot.db")
 
 
 def test_demo_tools_are_never_rented_and_claims_are_on_rentals_that_count() -> None:
@@ -110,11 +104,7 @@ def test_demo_tools_are_never_rented_and_claims_are_on_rentals_that_count() -> N
 
 
 def test_the_goal_holds_the_schema_of_the_fixture() -> None:
-    goal = sets.specification(SET)["goal"]
-    tables = "SELECT name, sql FROM sqlite_master WHERE type = 'table' ORDER BY name"
-    with closing(sqlite3.connect(":memory:")) as told, closing(in_memory(FIXTURE)) as held:
-        told.executescript(goal[goal.index("-- all dates") :])
-        assert ran(told, tables) == ran(held, tables)
+    check_schema_told(sets.specification(SET)["goal"], FIXTURE)
 
 
 def test_no_prompt_holds_a_convention_or_an_answer() -> None:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import re
-import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from tests.examples import sets
-from tests.examples.databases import check_reference, in_memory, ran
+from tests.examples.databases import check_made, check_reference, check_schema_told, in_memory, ran
 
 SET = "library"
 FIXTURES = sets.EXAMPLES / SET / "fixtures"
@@ -63,18 +60,11 @@ def test_every_convention_has_its_tasks_and_an_exception() -> None:
 
 
 def test_the_fixture_is_what_its_maker_makes(tmp_path: Path) -> None:
-    made = tmp_path / "library.db"
-    subprocess.run([sys.executable, FIXTURES / "make_library.py", made], check=True)
-    with closing(sqlite3.connect(made)) as one, closing(in_memory(FIXTURE)) as other:
-        assert list(one.iterdump()) == list(other.iterdump())
+    check_made(FIXTURES / "make_library.py", FIXTURE, tmp_path / "library.db")
 
 
 def test_the_goal_holds_the_schema_of_the_fixture() -> None:
-    goal = sets.specification(SET)["goal"]
-    tables = "SELECT name, sql FROM sqlite_master WHERE type = 'table' ORDER BY name"
-    with closing(sqlite3.connect(":memory:")) as told, closing(in_memory(FIXTURE)) as held:
-        told.executescript(goal[goal.index("-- all dates") :])
-        assert ran(told, tables) == ran(held, tables)
+    check_schema_told(sets.specification(SET)["goal"], FIXTURE)
 
 
 def test_no_prompt_holds_a_convention_or_an_answer() -> None:
