@@ -78,7 +78,7 @@ def cases(checks: Sequence[tuple[str, Any]]) -> tuple[Check, ...]:
 
 def code_in(text: str) -> str:
     """What was written, without a code fence around it."""
-    from metaagent.remedies.text_fence import fix
+    from metaagent.remedies.text.fence import fix
 
     return fix(text, Brief("", "", "", None, {}, ArtifactForm("python")), {}) or text
 
@@ -126,7 +126,7 @@ def _same(got: Any, wanted: Any) -> bool:
 
 def json_in(text: str) -> Any:
     """The JSON value that the text is, a fence around it forgiven; None for anything else."""
-    from metaagent.remedies.text_fence import fix
+    from metaagent.remedies.text.fence import fix
 
     bare = text.strip()
     if bare.startswith("```"):

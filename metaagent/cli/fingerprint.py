@@ -14,7 +14,7 @@ from metaagent.cli import render
 from metaagent.cli.state import Column, Table, current
 
 if TYPE_CHECKING:
-    from metaagent.learning.fingerprint import Group, Miner
+    from metaagent.learning.fingerprints.fingerprint import Group, Miner
 
 BLOCK = 500  # records that are written at once
 
@@ -35,8 +35,8 @@ def command(
     """Group the errors of another tool by fingerprint; with --jsonl, one record out for each error in."""
     from tempfile import TemporaryFile
 
-    from metaagent.learning import readers
-    from metaagent.learning.stream import spool, spool_lines
+    from metaagent.learning.fingerprints import readers
+    from metaagent.learning.fingerprints.stream import spool, spool_lines
 
     state = current()
     form = readers.format_named(format, file)
@@ -98,7 +98,7 @@ def _row(group: Group) -> dict[str, Any]:
 def _blocks(miner: Miner, kept: BinaryIO) -> Iterator[str]:
     """JSON lines, many at once. What is the same for a whole signature is written once."""
     from metaagent.cli.render import json_text
-    from metaagent.learning.stream import fingerprints
+    from metaagent.learning.fingerprints.stream import fingerprints
 
     wholes = [json_text({"kind": one.kind, "template": one.template, "pattern": one.id}) for one in miner.groups()]
     heads = [whole[:-1] + ', "variables": ' for whole in wholes]

@@ -19,8 +19,8 @@ def command(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be added.")] = False,
 ) -> None:
     """Put the errors that another tool reported into the ledger; the same content is put there once."""
-    from metaagent.learning import readers
-    from metaagent.learning.ingest import ingest
+    from metaagent.learning.fingerprints import readers
+    from metaagent.learning.fingerprints.ingest import ingest
 
     state = current()
     form = readers.format_named(format, file)

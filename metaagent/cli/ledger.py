@@ -102,7 +102,7 @@ def backup(
 @app.command("rebuild")
 def rebuild(dry_run: DryRun = False) -> None:
     """Throw away what is derived and make it again from the facts."""
-    from metaagent.learning.ingest import derive
+    from metaagent.learning.fingerprints.ingest import derive
     from metaagent.ledger.rebuild import DERIVED
     from metaagent.ledger.rebuild import rebuild as make_again
 

@@ -2,7 +2,7 @@
 
 A reply under a schema says one value of several; what else the model thought of there is lost with the text. Both
 engines tell it for each token, before the schema's grammar cuts anything off: other values, and words that no value
-allows, such as ``disputed`` where a claim is held. A learned fixer reads it (remedies/json_fields, ``classified``).
+allows, such as ``disputed`` where a claim is held. A learned fixer reads it (remedies/json/fields, ``classified``).
 """
 
 from __future__ import annotations

@@ -7,9 +7,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from metaagent.learning.fingerprint import Group, Signature, describe, written
-from metaagent.learning.masks import VARIABLE
-from metaagent.learning.merge import Words, differences, squeezed
+from metaagent.learning.fingerprints.fingerprint import Group, Signature, describe, written
+from metaagent.learning.fingerprints.masks import VARIABLE
+from metaagent.learning.fingerprints.merge import Words, differences, squeezed
 
 
 @dataclass(frozen=True, slots=True)

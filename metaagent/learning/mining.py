@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from metaagent.errors import NotFoundError, UsageError
 from metaagent.learning.edits import Edit
-from metaagent.learning.fingerprint import Failure
+from metaagent.learning.fingerprints.fingerprint import Failure
 from metaagent.learning.patterns import LEAST_EVENTS, Event, Exposure, Pattern, mine, native
 from metaagent.learning.similar import Similar, nearest
 from metaagent.ledger import error_events, foreign, pattern_edits

@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from math import comb
 
 from metaagent.learning.edits import Edit, apply_edits, labels
-from metaagent.learning.fingerprint import Failure, Group, Miner
-from metaagent.learning.readers import index_free
-from metaagent.learning.shapes import shape
+from metaagent.learning.fingerprints.fingerprint import Failure, Group, Miner
+from metaagent.learning.fingerprints.readers import index_free
+from metaagent.learning.fingerprints.shapes import shape
 from metaagent.learning.trend import trend
 from metaagent.statistics import Proportion, wilson
 

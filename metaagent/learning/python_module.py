@@ -27,7 +27,7 @@ from metaagent.remedies.fixers import BUILT_IN, SHIPPED, in_order
 RECORDS = "metaagent.records"
 HELPERS = ("metaagent.remedies.delivery", "metaagent.remedies.trigger")
 """What runs around any fixer: what of a reply is the artifact, and whether a fixer is about the task."""
-DATA = {"metaagent.remedies.json_fields.stock": ("stock", "words")}
+DATA = {"metaagent.remedies.json.fields.stock": ("stock", "words")}
 """Modules that read data files of their own package."""
 SECONDS = 120.0
 
@@ -140,7 +140,7 @@ def _ours(node: ast.AST) -> Iterator[str]:
 
 
 def _name(module: str) -> str:
-    """What a section is called: ``words_py`` for ``metaagent.remedies.json_fields.words``."""
+    """What a section is called: ``words_py`` for ``metaagent.remedies.json.fields.words``."""
     return module.rpartition(".")[2] + "_py"
 
 
@@ -319,7 +319,7 @@ def _data_section(names: Sequence[str]) -> str:
 
 
 def _folder() -> Path:
-    spec = importlib.util.find_spec("metaagent.remedies.json_fields")
+    spec = importlib.util.find_spec("metaagent.remedies.json.fields")
     assert spec is not None and spec.origin is not None
     return Path(spec.origin).parent
 

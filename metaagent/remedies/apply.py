@@ -4,7 +4,7 @@
 | --- | --- | --- |
 | fixer | a registered fixer | its own |
 | option | ``options`` | ``num_predict``, ``temperature``, ``num_ctx``, ``repeat_penalty``, ``stop``, ``constrained`` |
-| option | ``notes`` | ``fields``: those that the model writes a note before (remedies/json_notes.py) |
+| option | ``notes`` | ``fields``: those that the model writes a note before (remedies/json/notes.py) |
 | check | a public validator | its options |
 | strategy | ``ladder`` | ``rungs``; ``on``: climb after ``any`` failure (default), or a failed ``public`` check only |
 | exemplar | ``nearest``, ``fixed`` | ``pool``, ``count``, ``cap`` (remedies/exemplars.py) |
@@ -22,7 +22,7 @@ from typing import Any
 from metaagent.errors import MetaagentError
 from metaagent.records import Brief, Check, Protocol, Remedy, Rung
 from metaagent.remedies.exemplars import FIXED, Example, fixed, nearest
-from metaagent.remedies.json_notes import with_notes
+from metaagent.remedies.json.notes import with_notes
 from metaagent.remedies.trigger import fires
 
 MOST_RULES = 3

@@ -10,7 +10,7 @@ from typing import Any
 from metaagent.records import Protocol, Remedy
 from metaagent.remedies.apply import MOST_RULES, NOTES
 from metaagent.remedies.exemplars import CAP, CHARACTERS_PER_TOKEN, FIXED
-from metaagent.remedies.json_notes import LONGEST, MARK
+from metaagent.remedies.json.notes import LONGEST, MARK
 
 MOST_TOKENS = 2000
 """Unbounded playbooks are the commonest complaint about peers. This is about half of the default window."""

@@ -27,22 +27,22 @@ Fixer = Callable[[str, Brief, Mapping[str, Any]], str | None]
 ENTRY_POINTS = "metaagent.fixers"
 
 BUILT_IN: dict[str, str] = {
-    "json.fields": "metaagent.remedies.json_fields:fix",
-    "json.notes": "metaagent.remedies.json_notes:fix",
-    "json.repair": "metaagent.remedies.json_repair:fix",
-    "sql.columns": "metaagent.remedies.sql_columns:fix",
-    "sql.dialect": "metaagent.remedies.sql_dialect:fix",
-    "sql.joins": "metaagent.remedies.sql_joins:fix",
-    "sql.stated": "metaagent.remedies.sql_stated:fix",
-    "sql.statement": "metaagent.remedies.sql_statement:fix",
-    "sql.views": "metaagent.remedies.sql_views:fix",
-    "text.fence": "metaagent.remedies.text_fence:fix",
-    "python.imports": "metaagent.remedies.python_imports:fix",
-    "python.indentation": "metaagent.remedies.python_indentation:fix",
-    "python.library": "metaagent.remedies.python_library:fix",
-    "python.name": "metaagent.remedies.python_name:fix",
-    "python.rewrites": "metaagent.remedies.python_rewrites:fix",
-    "python.trailing": "metaagent.remedies.python_trailing:fix",
+    "json.fields": "metaagent.remedies.json.fields:fix",
+    "json.notes": "metaagent.remedies.json.notes:fix",
+    "json.repair": "metaagent.remedies.json.repair:fix",
+    "sql.columns": "metaagent.remedies.sql.columns:fix",
+    "sql.dialect": "metaagent.remedies.sql.dialect:fix",
+    "sql.joins": "metaagent.remedies.sql.joins:fix",
+    "sql.stated": "metaagent.remedies.sql.stated:fix",
+    "sql.statement": "metaagent.remedies.sql.statement:fix",
+    "sql.views": "metaagent.remedies.sql.views:fix",
+    "text.fence": "metaagent.remedies.text.fence:fix",
+    "python.imports": "metaagent.remedies.python.imports:fix",
+    "python.indentation": "metaagent.remedies.python.indentation:fix",
+    "python.library": "metaagent.remedies.python.library:fix",
+    "python.name": "metaagent.remedies.python.name:fix",
+    "python.rewrites": "metaagent.remedies.python.rewrites:fix",
+    "python.trailing": "metaagent.remedies.python.trailing:fix",
 }
 """Name -> ``module:function``; imported when a protocol first names it."""
 

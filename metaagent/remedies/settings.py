@@ -16,8 +16,8 @@ from typing import Any, Final
 from metaagent.records import Check, Remedy, Rung
 from metaagent.remedies.apply import NOTES
 from metaagent.remedies.fixers import BUILT_IN
-from metaagent.remedies.json_fields.form import program_flaw
-from metaagent.remedies.python_wrapper import CONDITIONS, PATTERNS
+from metaagent.remedies.json.fields.form import program_flaw
+from metaagent.remedies.python.wrapper import CONDITIONS, PATTERNS
 
 Flaw = Callable[[Any], str]
 

@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from metaagent.learning.fingerprint import Miner
+from metaagent.learning.fingerprints.fingerprint import Miner
 from metaagent.statistics import wilson
 
 Labels = Sequence[object]

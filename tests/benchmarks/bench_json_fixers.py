@@ -22,11 +22,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from metaagent.learning.proposals import Case
-from metaagent.learning.synthesis.json_fields import learn, program_of
-from metaagent.learning.synthesis.rows import Example, examples, field_paths, rows, same
+from metaagent.learning.synthesis.json.fields import learn, program_of
+from metaagent.learning.synthesis.json.rows import Example, examples, field_paths, rows, same
 from metaagent.records import ErrorEvent, ErrorKind, Outcome
-from metaagent.remedies.json_fields.describe import describe
-from metaagent.remedies.json_fields.program import run
+from metaagent.remedies.json.fields.describe import describe
+from metaagent.remedies.json.fields.program import run
 from metaagent.tasks.index import SpecIndex
 
 COLUMNS = (

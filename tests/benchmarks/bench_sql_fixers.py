@@ -21,13 +21,12 @@ from typing import Any
 
 from metaagent.learning.proposals import Bench, Case
 from metaagent.learning.proposers.sql import BASE, SqlViews
-from metaagent.learning.synthesis import sql_meanings as meanings
-from metaagent.learning.synthesis import sql_references as references
-from metaagent.learning.synthesis.sql_batch import Batch
-from metaagent.learning.synthesis.sql_score import value
+from metaagent.learning.synthesis.sql import meanings, references
+from metaagent.learning.synthesis.sql.batch import Batch
+from metaagent.learning.synthesis.sql.score import value
 from metaagent.records import Outcome, Remedy, Task
 from metaagent.remedies.fixers import fix
-from metaagent.remedies.sql_schema import schema_of
+from metaagent.remedies.sql.schema import schema_of
 from metaagent.remedies.trigger import own_words
 from metaagent.sandbox.choose import Forgetful, choose
 from metaagent.tasks.brief import brief

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from metaagent.learning.readers import READERS
+from metaagent.learning.fingerprints.readers import READERS
 from tests.conftest import Ran
 
 Cli = Callable[..., Ran]

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 import pytest
 
 from metaagent.learning.proposals import Case
+from metaagent.learning.proposers.json import JsonFields
 from metaagent.learning.replay import replayed
-from metaagent.learning.synthesis.classify import RIDGE, classifier
-from metaagent.learning.synthesis.json_fields import JsonFieldsProposer
-from metaagent.learning.synthesis.rows import examples, rows
+from metaagent.learning.synthesis.json.classify import RIDGE, classifier
+from metaagent.learning.synthesis.json.rows import examples, rows
 from metaagent.remedies.fixers import fix
-from metaagent.remedies.json_fields.describe import describe
-from metaagent.remedies.json_fields.evaluate import evaluate
+from metaagent.remedies.json.fields.describe import describe
+from metaagent.remedies.json.fields.evaluate import evaluate
 from metaagent.tasks.brief import brief
 from tests.learning.values import BENCH, make_case, make_task, rejudge
 
@@ -44,7 +44,7 @@ def claims(count: int, seed: int, known: float = 3.0, told: bool = True) -> list
 
 def mended(found: Sequence[Case], fresh: Sequence[Case]) -> tuple[int, int, int]:
     """How many fresh claims fail as they are, and what the proposed program mends and harms of them."""
-    (proposal,) = JsonFieldsProposer().propose(found, BENCH)
+    (proposal,) = JsonFields().propose(found, BENCH)
     change = replayed(fresh, [proposal.remedy], rejudge)
     return sum(not case.passed for case in fresh), len(change.mended), len(change.harmed)
 
@@ -57,7 +57,7 @@ def test_a_habit_is_unlearned(seed: int) -> None:
 
 
 def test_the_program_says_what_it_does() -> None:
-    (proposal,) = JsonFieldsProposer().propose(claims(60, 1), BENCH)
+    (proposal,) = JsonFields().propose(claims(60, 1), BENCH)
     (line,) = [one for one in describe(proposal.remedy.settings["program"]) if "classified" in one]
     assert line.startswith("state: own value -> classified by what else the model thought of: ")
     speaks_for = dict(part.split(" where ") for part in line.partition("thought of: ")[2].split("; "))
@@ -67,7 +67,7 @@ def test_the_program_says_what_it_does() -> None:
 @pytest.mark.parametrize("told", [True, False])
 def test_what_the_model_does_not_know_cannot_be_learned(told: bool) -> None:
     known = 0.0 if told else 3.0
-    assert JsonFieldsProposer().propose(claims(60, 4, known, told), BENCH) == []
+    assert JsonFields().propose(claims(60, 4, known, told), BENCH) == []
 
 
 def test_the_weights_are_those_of_ridge_regression() -> None:
@@ -97,7 +97,7 @@ def test_the_weights_are_those_of_ridge_regression() -> None:
 
 
 def test_a_reply_without_log_probabilities_stays_as_it_is() -> None:
-    (proposal,) = JsonFieldsProposer().propose(claims(60, 1), BENCH)
+    (proposal,) = JsonFields().propose(claims(60, 1), BENCH)
     case = claims(1, 9)[0]
     assert fix([proposal.remedy], case.reply, brief(case.task)) == []
     assert fix([proposal.remedy], '{"state": "lost"}', brief(case.task), case.logprobs) == []

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metaagent.learning.fingerprint import Failure, Miner, regrouper
-from metaagent.learning.masks import RUN, SEPARATED, collapse, collapse_fully, form_of, values_of
-from metaagent.learning.stream import fingerprints, spool
+from metaagent.learning.fingerprints.fingerprint import Failure, Miner, regrouper
+from metaagent.learning.fingerprints.masks import RUN, SEPARATED, collapse, collapse_fully, form_of, values_of
+from metaagent.learning.fingerprints.stream import fingerprints, spool
 
 TEXTS = st.text(st.sampled_from("ab f07/:.=,;()[]<>\"'%_-#@xz\\\u00e9\t"), max_size=60)
 
@@ -125,7 +125,7 @@ def test_a_cache_that_starts_anew_changes_nothing(monkeypatch: pytest.MonkeyPatc
     lines = [f"{word} {i} of {i % 7}" for i in range(200) for word in ("read", "wrote", "lost")]
     whole = Miner()
     numbers = [whole.line(line) for line in lines]
-    monkeypatch.setattr("metaagent.learning.fingerprint.CACHED", 2)
+    monkeypatch.setattr("metaagent.learning.fingerprints.fingerprint.CACHED", 2)
     small = Miner()
     assert [small.line(line) for line in lines] == numbers
     assert small.groups() == whole.groups()

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from metaagent.errors import UsageError
-from metaagent.learning import ingest as ingestion
-from metaagent.learning.ingest import derive, ingest
+from metaagent.learning.fingerprints import ingest as ingestion
+from metaagent.learning.fingerprints.ingest import derive, ingest
 from metaagent.learning.mining import patterns
 from metaagent.ledger import foreign
 from metaagent.ledger.database import Ledger

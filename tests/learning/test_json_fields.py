@@ -16,11 +16,12 @@ from typing import Any
 import pytest
 
 from metaagent.learning.proposals import Bench, Case
-from metaagent.learning.synthesis.json_fields import JsonFieldsProposer, learn, program_of
-from metaagent.learning.synthesis.rows import examples, same
+from metaagent.learning.proposers.json import JsonFields
+from metaagent.learning.synthesis.json.fields import learn, program_of
+from metaagent.learning.synthesis.json.rows import examples, same
 from metaagent.records import Brief, Check, ErrorEvent, ErrorKind, Outcome, Task
 from metaagent.remedies.fixers import find_fixer
-from metaagent.remedies.json_fields.describe import describe
+from metaagent.remedies.json.fields.describe import describe
 
 pytestmark = pytest.mark.timeout(1500)
 
@@ -183,13 +184,13 @@ def test_few_errors_are_enough_where_most_replies_are_right() -> None:
 @pytest.mark.parametrize("seed", [5, 6])
 def test_random_errors_teach_nothing(seed: int) -> None:
     found = cases(noise, 40, seed)
-    assert JsonFieldsProposer().propose(found, Bench(Path(), lambda asked: [], seed=0, seconds=60)) == []  # noqa: ARG005
+    assert JsonFields().propose(found, Bench(Path(), lambda asked: [], seed=0, seconds=60)) == []  # noqa: ARG005
 
 
 def test_a_proposal_tells_what_it_would_change_and_is_repeatable() -> None:
     found = cases(visit, 24, 7)
     bench = Bench(Path(), lambda asked: [], seed=0, seconds=300)  # noqa: ARG005
-    (first,), (again,) = (JsonFieldsProposer().propose(found, bench) for _ in range(2))
+    (first,), (again,) = (JsonFields().propose(found, bench) for _ in range(2))
     assert first == again
     assert first.remedy.kind == "fixer" and first.remedy.name == "json.fields"
     assert json.loads(json.dumps(first.remedy.settings)) == first.remedy.settings
@@ -206,8 +207,8 @@ def entry(pick: random.Random) -> Row:
 
 SHUFFLED = """
 import json, random, sys
-from metaagent.learning.synthesis.json_fields import learn, program_of
-from metaagent.learning.synthesis.rows import examples
+from metaagent.learning.synthesis.json.fields import learn, program_of
+from metaagent.learning.synthesis.json.rows import examples
 from tests.learning.test_json_fields import cases, contact, entry
 found = [*cases(entry, 24, 3, 0.0)], [*cases(contact, 16, 3)]
 for some in found:
@@ -292,4 +293,4 @@ def test_odd_replies_are_left_out() -> None:
         Case(c.task, c.attempt_id, reply, reply, c.outcome, 0.0)
         for c, reply in zip(found, ("", "[1]", "{"), strict=True)
     ]
-    assert JsonFieldsProposer().propose(odd, Bench(Path(), lambda asked: [])) == []  # noqa: ARG005
+    assert JsonFields().propose(odd, Bench(Path(), lambda asked: [])) == []  # noqa: ARG005

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 import pytest
 
-from metaagent.learning.fingerprint import Miner
+from metaagent.learning.fingerprints.fingerprint import Miner
 
 USERS = [
     "root",

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metaagent.learning.fingerprint import Miner
-from metaagent.learning.merge import Difference, align, differences, merge
+from metaagent.learning.fingerprints.fingerprint import Miner
+from metaagent.learning.fingerprints.merge import Difference, align, differences, merge
 
 WORDS = st.lists(st.sampled_from(["a", "b", "c", "d.e", "f.g", "<*>", "x1", "y1"]), min_size=1, max_size=5).map(
     squeezed := (lambda words: tuple(word for i, word in enumerate(words) if not (i and word == "<*>" == words[i - 1])))

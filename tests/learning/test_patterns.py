@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metaagent.learning.edits import Edit
-from metaagent.learning.fingerprint import Failure
+from metaagent.learning.fingerprints.fingerprint import Failure
 from metaagent.learning.patterns import Event, Exposure, Pattern, in_both_halves, mine, native
 
 

@@ -7,8 +7,8 @@ from io import BytesIO
 
 import pytest
 
-from metaagent.learning.fingerprint import Failure, Miner
-from metaagent.learning.readers import READERS, read
+from metaagent.learning.fingerprints.fingerprint import Failure, Miner
+from metaagent.learning.fingerprints.readers import READERS, read
 
 START = "Traceback (most recent call last):\n"
 BOOM = f'{START}  File "/srv/shop/app.py", line 3, in run\n    go()\nshop.errors.Lost: parcel 7\n'

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from metaagent.learning.fingerprints.shapes import shape
 from metaagent.learning.patterns import native
-from metaagent.learning.shapes import shape
 
 MONEY = '{"args": [5], "returns": {"$": "house.Money", "args": [1, "EUR"]}}'
 

@@ -11,10 +11,10 @@ import pytest
 
 from metaagent.learning.proposals import Bench, Case
 from metaagent.learning.proposers.sql import BASE, SqlViews
-from metaagent.learning.synthesis.sql_batch import Batch, Rows
-from metaagent.learning.synthesis.sql_data import read_data
-from metaagent.learning.synthesis.sql_limits import Effect, features, limited
-from metaagent.learning.synthesis.sql_score import value
+from metaagent.learning.synthesis.sql.batch import Batch, Rows
+from metaagent.learning.synthesis.sql.data import read_data
+from metaagent.learning.synthesis.sql.limits import Effect, features, limited
+from metaagent.learning.synthesis.sql.score import value
 from metaagent.records import ArtifactForm, Check, Outcome, Task
 from metaagent.remedies.fixers import fix
 from metaagent.tasks.brief import brief

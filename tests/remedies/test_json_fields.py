@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from metaagent.records import ArtifactForm, Brief
 from metaagent.remedies.fixers import find_fixer
-from metaagent.remedies.json_fields.describe import describe
-from metaagent.remedies.json_fields.evaluate import NOTHING, Scope, evaluate
-from metaagent.remedies.json_fields.guards import TRAITS, holds
-from metaagent.remedies.json_fields.program import run
+from metaagent.remedies.json.fields.describe import describe
+from metaagent.remedies.json.fields.evaluate import NOTHING, Scope, evaluate
+from metaagent.remedies.json.fields.guards import TRAITS, holds
+from metaagent.remedies.json.fields.program import run
 
 OWN = ["own"]
 

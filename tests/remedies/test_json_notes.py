@@ -13,7 +13,7 @@ from jsonschema import validate
 from metaagent.records import ArtifactForm, Brief, Protocol, Remedy
 from metaagent.remedies.apply import apply
 from metaagent.remedies.fixers import find_fixer, fix
-from metaagent.remedies.json_notes import with_notes
+from metaagent.remedies.json.notes import with_notes
 
 SCHEMA = {
     "type": "object",

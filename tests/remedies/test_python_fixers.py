@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from metaagent.records import ArtifactForm, Brief, Remedy
 from metaagent.remedies.fixers import find_fixer, fix
-from metaagent.remedies.python_tree import required_name
+from metaagent.remedies.python.tree import required_name
 
 NAMES = ("python.imports", "python.indentation", "python.name", "python.trailing")
 TEXT = "def widest(readings):\n    ...\n\nThe largest difference."

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from metaagent.records import ArtifactForm, Brief, Remedy
 from metaagent.remedies.fixers import fix
-from metaagent.remedies.python_library import repaired
-from metaagent.remedies.python_replace import replaced
-from metaagent.remedies.python_rewrites import readable
-from metaagent.remedies.python_words import ranges, words
+from metaagent.remedies.python.library import repaired
+from metaagent.remedies.python.replace import replaced
+from metaagent.remedies.python.rewrites import readable
+from metaagent.remedies.python.words import ranges, words
 
 TEXT = "def load(boxes, room=9):\n    ...\n\nThe weights of `boxes` in grams. The room is from 1 to 20."
 LIBRARY = {"name": "fractions", "members": {"Fraction": "fractions"}}

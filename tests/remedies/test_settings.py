@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from metaagent.records import Remedy
 from metaagent.remedies import apply, settings
 from metaagent.remedies.fixers import BUILT_IN
-from metaagent.remedies.json_fields.form import program_flaw
+from metaagent.remedies.json.fields.form import program_flaw
 from metaagent.remedies.settings import (
     MOST_POOLED,
     MOST_RUNGS,
@@ -21,7 +21,7 @@ from metaagent.remedies.settings import (
     model_flaw,
     rule_flaw,
 )
-from metaagent.remedies.sql_views import RANKS
+from metaagent.remedies.sql.views import RANKS
 from metaagent.validators.base import names as validators
 
 SOLVED = {"task": "T1", "group": "", "goal": "Read it", "inputs": {"text": "note"}, "artifact": "{}"}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metaagent.remedies.json_fields.moments import times
+from metaagent.remedies.json.fields.moments import times
 
 
 def clocks(text: str) -> list[tuple[int, int]]:

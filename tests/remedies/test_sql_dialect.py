@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metaagent.records import ArtifactForm, Brief
-from metaagent.remedies import sql_dialect, sql_statement
+from metaagent.remedies.sql import dialect, statement
 
 BRIEF = Brief("T-1", "t", "g", None, {}, ArtifactForm("sql"))
 
@@ -47,12 +47,12 @@ def run(query: str) -> list[Any]:
     ],
 )
 def test_another_dialect_runs_as_sqlite(foreign: str, expected: list[Any]) -> None:
-    mended = sql_dialect.fix(foreign, BRIEF, {})
+    mended = dialect.fix(foreign, BRIEF, {})
     assert run(mended or foreign) == expected
 
 
 def test_today_is_sqlites() -> None:
-    mended = sql_dialect.fix("SELECT CURDATE() = CURRENT_DATE, NOW() >= CURRENT_DATE FROM t", BRIEF, {})
+    mended = dialect.fix("SELECT CURDATE() = CURRENT_DATE, NOW() >= CURRENT_DATE FROM t", BRIEF, {})
     assert mended is not None
     assert run(mended) == [1, 1]
 
@@ -70,13 +70,13 @@ def test_today_is_sqlites() -> None:
     ],
 )
 def test_what_is_sqlite_or_no_sql_is_left_alone(text: str) -> None:
-    assert sql_dialect.fix(text, BRIEF, {}) is None
+    assert dialect.fix(text, BRIEF, {}) is None
 
 
 def test_other_formats_are_left_alone() -> None:
     brief = Brief("T-1", "t", "g", None, {}, ArtifactForm("text"))
-    assert sql_dialect.fix("SELECT YEAR(day) FROM t", brief, {}) is None
-    assert sql_statement.fix("```\nSELECT 1\n```", brief, {}) is None
+    assert dialect.fix("SELECT YEAR(day) FROM t", brief, {}) is None
+    assert statement.fix("```\nSELECT 1\n```", brief, {}) is None
 
 
 @pytest.mark.parametrize(
@@ -93,16 +93,16 @@ def test_other_formats_are_left_alone() -> None:
     ],
 )
 def test_the_one_statement_of_a_reply(reply: str, expected: str) -> None:
-    assert sql_statement.fix(reply, BRIEF, {}) == expected
+    assert statement.fix(reply, BRIEF, {}) == expected
 
 
 @pytest.mark.parametrize("reply", ["", "I cannot.", "SELECT a FROM t", "DROP TABLE t", "select"])
 def test_nothing_to_take_out(reply: str) -> None:
-    assert sql_statement.fix(reply, BRIEF, {}) is None
+    assert statement.fix(reply, BRIEF, {}) is None
 
 
 @given(st.text(alphabet="SELECTselct ()'\";,`\n*aFROMt1-/", max_size=120))
 def test_no_text_breaks_them(text: str) -> None:
-    for fixer in (sql_statement.fix, sql_dialect.fix):
+    for fixer in (statement.fix, dialect.fix):
         made = fixer(text, BRIEF, {})
         assert made is None or made != text

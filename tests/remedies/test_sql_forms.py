@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from sqlglot import exp
 
-from metaagent.learning.synthesis.sql_written import periods, rounding
+from metaagent.learning.synthesis.sql.written import periods, rounding
 from metaagent.records import ArtifactForm, Brief
-from metaagent.remedies import sql_views
-from metaagent.remedies.sql_tree import parse
+from metaagent.remedies.sql import views
+from metaagent.remedies.sql.tree import parse
 
 SCHEMA = """
 CREATE TABLE keepers (id INTEGER PRIMARY KEY, first_name TEXT NOT NULL, last_name TEXT NOT NULL, town TEXT);
@@ -42,8 +42,8 @@ def written(text: str, *steps: dict[str, Any], question: str = "Which?") -> list
     """The rows after the steps, which change nothing more when they are done again."""
     brief = Brief("T-1", "t", SCHEMA, None, {"question": question}, ArtifactForm("sql"))
     settings = {"steps": list(steps)}
-    made = sql_views.fix(text, brief, settings) or text
-    assert sql_views.fix(made, brief, settings) in (None, made)
+    made = views.fix(text, brief, settings) or text
+    assert views.fix(made, brief, settings) in (None, made)
     with sqlite3.connect(":memory:") as database:
         database.executescript(SCHEMA + ROWS)
         return [list(row) for row in database.execute(made).fetchall()]
@@ -183,7 +183,7 @@ def test_rows_may_count_less_only_where_they_themselves_are_read() -> None:
 
 
 def test_each_step_can_be_read() -> None:
-    said = [sql_views.readable(step) for step in (DAYS, NAMES, MISSING, YEAR, UNSOLD, ROUND)]
+    said = [views.readable(step) for step in (DAYS, NAMES, MISSING, YEAR, UNSOLD, ROUND)]
     assert said == [
         "outputs made of boats.built_on, boats.sold_on are written strftime('%d.%m.%Y', its value)",
         "outputs made of first_name, last_name of keepers are written UPPER({last_name}) || ', ' || {first_name}",

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metaagent.records import ArtifactForm, Brief
-from metaagent.remedies import sql_columns, sql_dialect, sql_joins, sql_stated
-from metaagent.remedies.sql_names import asked_columns
-from metaagent.remedies.sql_schema import read_schema
+from metaagent.remedies.sql import columns, dialect, joins, stated
+from metaagent.remedies.sql.names import asked_columns
+from metaagent.remedies.sql.schema import read_schema
 
 SCHEMA = """
 CREATE TABLE branches (id INTEGER PRIMARY KEY, name TEXT NOT NULL, town TEXT NOT NULL);
@@ -77,7 +77,7 @@ def test_the_schema_is_read_with_declared_and_guessed_keys() -> None:
     ],
 )
 def test_a_column_comes_from_the_table_that_has_it(wrong: str, rows: list[Any]) -> None:
-    mended = sql_joins.fix(wrong, brief(), {})
+    mended = joins.fix(wrong, brief(), {})
     assert mended is not None
     assert run(mended) == rows
 
@@ -93,13 +93,13 @@ def test_a_column_comes_from_the_table_that_has_it(wrong: str, rows: list[Any]) 
     ],
 )
 def test_what_is_in_order_or_beyond_repair_is_left_alone(text: str) -> None:
-    assert sql_joins.fix(text, brief(), {}) is None
+    assert joins.fix(text, brief(), {}) is None
 
 
 def test_without_a_schema_nothing_is_joined() -> None:
     bare = Brief("T-1", "t", "Answer in SQL.", None, {"question": "?"}, ArtifactForm("sql"))
-    assert sql_joins.fix("SELECT town FROM loans", bare, {}) is None
-    assert sql_joins.fix("SELECT town FROM loans", bare, {"schema": SCHEMA}) is not None
+    assert joins.fix("SELECT town FROM loans", bare, {}) is None
+    assert joins.fix("SELECT town FROM loans", bare, {"schema": SCHEMA}) is not None
 
 
 @pytest.mark.parametrize(
@@ -136,8 +136,8 @@ def test_the_names_that_a_question_asks_for(question: str, names: list[str]) -> 
     ],
 )
 def test_outputs_get_the_names_asked_for(question: str, wrong: str, right: str) -> None:
-    assert sql_columns.fix(wrong, brief(question), {}) == right
-    assert sql_columns.fix(right, brief(question), {}) is None
+    assert columns.fix(wrong, brief(question), {}) == right
+    assert columns.fix(right, brief(question), {}) is None
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_outputs_get_the_names_asked_for(question: str, wrong: str, right: str) 
     ],
 )
 def test_it_abstains_where_it_is_not_plain_which_is_which(question: str, text: str) -> None:
-    assert sql_columns.fix(text, brief(question), {}) is None
+    assert columns.fix(text, brief(question), {}) is None
 
 
 @pytest.mark.parametrize(
@@ -166,25 +166,25 @@ def test_it_abstains_where_it_is_not_plain_which_is_which(question: str, text: s
     ],
 )
 def test_what_the_question_states_is_done(question: str, text: str, rows: list[Any]) -> None:
-    mended = sql_stated.fix(text, brief(question), {})
+    mended = stated.fix(text, brief(question), {})
     assert mended is not None
     assert run(mended) == rows
-    assert sql_stated.fix(mended, brief(question), {}) is None
+    assert stated.fix(mended, brief(question), {}) is None
 
 
 def test_slips_that_need_the_schema() -> None:
-    days = sql_dialect.fix("SELECT returned_on - lent_on FROM loans WHERE id = 1", brief(), {})
+    days = dialect.fix("SELECT returned_on - lent_on FROM loans WHERE id = 1", brief(), {})
     assert days is not None
     assert run(days) == [[10.0]]
-    least = sql_dialect.fix("SELECT id FROM loans ORDER BY fine_cents LIMIT 1", brief(), {})
+    least = dialect.fix("SELECT id FROM loans ORDER BY fine_cents LIMIT 1", brief(), {})
     assert least is not None
     assert run(least) == [[1]]
-    assert sql_dialect.fix("SELECT id FROM books ORDER BY id LIMIT 1", brief(), {}) is None
+    assert dialect.fix("SELECT id FROM books ORDER BY id LIMIT 1", brief(), {}) is None
 
 
 def test_nothing_stated_nothing_changed() -> None:
-    assert sql_stated.fix("SELECT AVG(pages) AS pages FROM books", brief("Average pages?"), {}) is None
-    assert sql_stated.fix("SELECT SUM(pages) AS pages FROM books", brief("One decimal. Column: pages."), {}) is None
+    assert stated.fix("SELECT AVG(pages) AS pages FROM books", brief("Average pages?"), {}) is None
+    assert stated.fix("SELECT SUM(pages) AS pages FROM books", brief("One decimal. Column: pages."), {}) is None
 
 
 @given(st.text(max_size=200))

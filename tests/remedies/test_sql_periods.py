@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from metaagent.learning.synthesis.sql_meanings import Solved, swaps
-from metaagent.learning.synthesis.sql_references import naive
-from metaagent.learning.synthesis.sql_references import steps as told_steps
-from metaagent.learning.synthesis.sql_written import periods
+from metaagent.learning.synthesis.sql.meanings import Solved, swaps
+from metaagent.learning.synthesis.sql.references import naive
+from metaagent.learning.synthesis.sql.references import steps as told_steps
+from metaagent.learning.synthesis.sql.written import periods
 from metaagent.records import ArtifactForm, Brief
-from metaagent.remedies import sql_views
 from metaagent.remedies.settings import STEPS
-from metaagent.remedies.sql_schema import read_schema
-from metaagent.remedies.sql_tree import parse
+from metaagent.remedies.sql import views
+from metaagent.remedies.sql.schema import read_schema
+from metaagent.remedies.sql.tree import parse
 
 SCHEMA = "CREATE TABLE hires (id INTEGER PRIMARY KEY, out_on TEXT NOT NULL, back_on TEXT, hours INTEGER);"
 DAYS = [
@@ -37,7 +37,7 @@ def found(where: str, *steps: dict[str, Any], question: str = "Which?") -> list[
     """The rows that the statement takes after the steps."""
     brief = Brief("T-1", "t", SCHEMA, None, {"question": question}, ArtifactForm("sql"))
     text = f"SELECT id FROM hires WHERE {where} ORDER BY id"
-    made = sql_views.fix(text, brief, {"steps": list(steps)}) or text
+    made = views.fix(text, brief, {"steps": list(steps)}) or text
     with sqlite3.connect(":memory:") as database:
         database.execute(SCHEMA)
         database.executemany("INSERT INTO hires (out_on, back_on) VALUES (?, ?)", DAYS)
@@ -156,7 +156,7 @@ def test_a_begun_unit_counts_as_a_whole() -> None:
 
 def test_each_step_can_be_read_and_imported() -> None:
     assert {"month", "span", "share"} <= STEPS.keys()
-    assert [sql_views.readable(step) for step in (LATE, EARLY, SEASON)] == [
+    assert [views.readable(step) for step in (LATE, EARLY, SEASON)] == [
         "a month begins on day 26 of the month before",
         "a month begins on day 6",
         "of a year, only 04-01 to 10-31 is meant; only if the question says season",

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from sqlglot import exp
 
-from metaagent.learning.synthesis.sql_written import shares
+from metaagent.learning.synthesis.sql.written import shares
 from metaagent.records import ArtifactForm, Brief
-from metaagent.remedies import sql_views
-from metaagent.remedies.sql_tree import parse
+from metaagent.remedies.sql import views
+from metaagent.remedies.sql.tree import parse
 
 SCHEMA = "CREATE TABLE jobs (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, late INTEGER NOT NULL);"
 ROWS = [("repair", 1), ("repair", 1), ("repair", 0), ("wash", 0), ("wash", 0), ("wash", 1), ("wash", 0)]
@@ -22,8 +22,8 @@ FRACTION = {"do": "share", "by": 1, "digits": 2, "sign": ""}
 def rows(text: str, *steps: dict[str, Any]) -> list[list[Any]]:
     brief = Brief("T-1", "t", SCHEMA, None, {"question": "Which share?"}, ArtifactForm("sql"))
     settings = {"steps": list(steps)}
-    made = sql_views.fix(text, brief, settings) or text
-    assert sql_views.fix(made, brief, settings) in (None, made)
+    made = views.fix(text, brief, settings) or text
+    assert views.fix(made, brief, settings) in (None, made)
     with sqlite3.connect(":memory:") as database:
         database.execute(SCHEMA)
         database.executemany("INSERT INTO jobs (kind, late) VALUES (?, ?)", ROWS)
@@ -84,5 +84,5 @@ def test_a_sign_is_text_and_nothing_else() -> None:
 
 
 def test_it_can_be_read() -> None:
-    assert sql_views.readable(WHOLE) == "shares are written as per cent with 0 decimals and '%'"
-    assert sql_views.readable(FRACTION) == "shares are written as fractions with 2 decimals"
+    assert views.readable(WHOLE) == "shares are written as per cent with 0 decimals and '%'"
+    assert views.readable(FRACTION) == "shares are written as fractions with 2 decimals"

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from metaagent.records import ArtifactForm, Brief
-from metaagent.remedies import sql_views
-from metaagent.remedies.sql_schema import read_schema
-from metaagent.remedies.sql_shadow import apart
+from metaagent.remedies.sql import views
+from metaagent.remedies.sql.schema import read_schema
+from metaagent.remedies.sql.shadow import apart
 
 SCHEMA = """
 CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT NOT NULL, demo INTEGER NOT NULL);
@@ -54,7 +54,7 @@ def run(query: str) -> list[Any]:
 
 
 def viewed(text: str, *steps: dict[str, Any], question: str = "How much?") -> list[Any]:
-    made = sql_views.fix(text, brief(question), {"steps": list(steps)})
+    made = views.fix(text, brief(question), {"steps": list(steps)})
     return run(made if made is not None else text)
 
 
@@ -90,8 +90,8 @@ def test_one_after_another_is_the_same_as_together() -> None:
     steps = [KEEP_STATE, KEEP_CLIENT, CLAIMS, TAX, PENCE]
     single = text
     for step in steps:
-        single = sql_views.fix(single, told, {"steps": [step]}) or single
-    assert single == sql_views.fix(text, told, {"steps": steps})
+        single = views.fix(single, told, {"steps": [step]}) or single
+    assert single == views.fix(text, told, {"steps": steps})
     assert run(single) == [[43.0]]
 
 
@@ -108,7 +108,7 @@ def test_limits_by_words_and_by_tables() -> None:
     only = {**KEEP_STATE, "only": {"words": ["revenue"]}}
     assert viewed(text, only, question="How many trips?") == [[5]]
     joined = "SELECT COUNT(*) FROM trips JOIN parcels ON trip_id = trips.id JOIN claims ON parcel_id = parcels.id"
-    assert sql_views.fix(joined, brief("How many?"), {"steps": [unless]}) is None
+    assert views.fix(joined, brief("How many?"), {"steps": [unless]}) is None
 
 
 def test_shapes() -> None:
@@ -127,16 +127,16 @@ def test_shapes() -> None:
 
 def test_what_it_cannot_read_it_leaves_alone() -> None:
     steps = [KEEP_STATE, PENCE]
-    assert sql_views.fix("all of them", brief("?"), {"steps": steps}) is None
-    assert sql_views.fix("SELECT 1", brief("?"), {"steps": steps}) is None
+    assert views.fix("all of them", brief("?"), {"steps": steps}) is None
+    assert views.fix("SELECT 1", brief("?"), {"steps": steps}) is None
     bare = Brief("T-1", "t", "no tables", None, {}, ArtifactForm("sql"))
-    assert sql_views.fix("SELECT COUNT(*) FROM trips", bare, {"steps": steps}) is None
-    assert sql_views.fix("SELECT COUNT(*) FROM trips", bare, {"steps": steps, "schema": SCHEMA}) is not None
+    assert views.fix("SELECT COUNT(*) FROM trips", bare, {"steps": steps}) is None
+    assert views.fix("SELECT COUNT(*) FROM trips", bare, {"steps": steps, "schema": SCHEMA}) is not None
 
 
 def test_a_shadow_is_read_back_as_it_was_written() -> None:
     schema = read_schema(SCHEMA)
-    text = sql_views.fix("SELECT SUM(price_pence) FROM parcels", brief("?"), {"steps": [KEEP_CLIENT, TAX]})
+    text = views.fix("SELECT SUM(price_pence) FROM parcels", brief("?"), {"steps": [KEEP_CLIENT, TAX]})
     assert text is not None
     parts = apart(text, schema)
     assert parts is not None
@@ -147,5 +147,5 @@ def test_a_shadow_is_read_back_as_it_was_written() -> None:
 def test_steps_read_as_sentences() -> None:
     step = {**KEEP_STATE, "unless": {"words": ["void", "all"]}}
     said = "trips and what belongs to them: only rows where state <> 'void'; unless the question says void, all"
-    assert sql_views.readable(step) == said
-    assert "divided by 100, rounded to 2 decimals" in sql_views.readable(PENCE)
+    assert views.readable(step) == said
+    assert "divided by 100, rounded to 2 decimals" in views.readable(PENCE)

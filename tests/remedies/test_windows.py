@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metaagent.remedies.json_fields.evaluate import Scope, evaluate
-from metaagent.remedies.json_fields.windows import window
+from metaagent.remedies.json.fields.evaluate import Scope, evaluate
+from metaagent.remedies.json.fields.windows import window
 
 WRITTEN = ["window", "DEC", "/", "twice", ["own"]]
 

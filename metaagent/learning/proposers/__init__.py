@@ -13,7 +13,7 @@ ENTRY_POINTS = "metaagent.proposers"
 
 BUILT_IN: dict[str, str] = {
     "shipped": "metaagent.learning.proposers.shipped:Shipped",
-    "json.fields": "metaagent.learning.synthesis.json_fields:JsonFieldsProposer",
+    "json.fields": "metaagent.learning.proposers.json:JsonFields",
     "library.imports": "metaagent.learning.proposers.library:LibraryImports",
     "python": "metaagent.learning.proposers.python:PythonRewrites",
     "sql": "metaagent.learning.proposers.sql:SqlViews",

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from metaagent.learning.proposals import Bench, Case, Proposal
 from metaagent.learning.replay import replayed
-from metaagent.learning.synthesis.python_house import read_house
-from metaagent.learning.synthesis.python_lab import libraries
+from metaagent.learning.synthesis.python.house import read_house
+from metaagent.learning.synthesis.python.lab import libraries
 from metaagent.records import ErrorKind, Remedy
 
 FEWEST = 3

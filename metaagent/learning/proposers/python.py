@@ -1,4 +1,4 @@
-"""Rewrites of Python answers, learned from what mine tests got and expected (synthesis/python_*.py)."""
+"""Rewrites of Python answers, learned from what mine tests got and expected (synthesis/python)."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any, Final
 
 from metaagent.learning.proposals import Bench, Case, Proposal
 from metaagent.learning.replay import replayed
-from metaagent.learning.synthesis.python_house import House, read_house
-from metaagent.learning.synthesis.python_lab import Lab, libraries, subject
-from metaagent.learning.synthesis.python_rules import Rule
-from metaagent.learning.synthesis.python_search import Answer, Credit, Search
-from metaagent.learning.synthesis.python_vocabulary import guards, vocabulary
+from metaagent.learning.synthesis.python.house import House, read_house
+from metaagent.learning.synthesis.python.lab import Lab, libraries, subject
+from metaagent.learning.synthesis.python.rules import Rule
+from metaagent.learning.synthesis.python.search import Answer, Credit, Search
+from metaagent.learning.synthesis.python.vocabulary import guards, vocabulary
 from metaagent.learning.synthesis.worked import limit
 from metaagent.records import Remedy
-from metaagent.remedies.python_rewrites import cleaned, readable
-from metaagent.remedies.python_tree import answer_function, parse
-from metaagent.remedies.python_wrapper import parameters
+from metaagent.remedies.python.rewrites import cleaned, readable
+from metaagent.remedies.python.tree import answer_function, parse
+from metaagent.remedies.python.wrapper import parameters
 from metaagent.tasks.brief import brief
 
 FEWEST: Final = 8

@@ -12,18 +12,17 @@ from hashlib import sha256
 from typing import Any, Final
 
 from metaagent.learning.proposals import Bench, Case, Proposal
-from metaagent.learning.synthesis import sql_meanings as meanings
-from metaagent.learning.synthesis import sql_references as references
-from metaagent.learning.synthesis import sql_steps
-from metaagent.learning.synthesis.sql_batch import Batch
-from metaagent.learning.synthesis.sql_data import Data, read_data
-from metaagent.learning.synthesis.sql_search import TOLD, Item, Search, passes, same
-from metaagent.learning.synthesis.sql_steps import Step, key_of
+from metaagent.learning.synthesis.sql import meanings, references
+from metaagent.learning.synthesis.sql import steps as sql_steps
+from metaagent.learning.synthesis.sql.batch import Batch
+from metaagent.learning.synthesis.sql.data import Data, read_data
+from metaagent.learning.synthesis.sql.search import TOLD, Item, Search, passes, same
+from metaagent.learning.synthesis.sql.steps import Step, key_of
 from metaagent.records import Check, Remedy
 from metaagent.remedies.fixers import fix
-from metaagent.remedies.sql_schema import Schema, schema_of
-from metaagent.remedies.sql_shadow import apart
-from metaagent.remedies.sql_views import RANKS, readable
+from metaagent.remedies.sql.schema import Schema, schema_of
+from metaagent.remedies.sql.shadow import apart
+from metaagent.remedies.sql.views import RANKS, readable
 from metaagent.remedies.trigger import own_words
 from metaagent.tasks.brief import brief
 from metaagent.validators.protocol import OptionsError

@@ -1,0 +1,1 @@
+"""Fixers of any text. ``text.NAME`` is NAME.py."""
