@@ -165,11 +165,22 @@ def _candidate(base: Protocol, group: Sequence[Proposal]) -> Candidate:
     )
 
 
+def unseen(cases: Sequence[Case], base: Protocol, proposals: Sequence[Proposal], judge: Judge) -> float:
+    """The mean score that tasks like these would come to under the prompt that their replies came from, with the fixers
+    that are proposed for it: each as it did on cases that it was not made from. What learned fixers make of the very
+    cases they came from is no estimate of that: there they mend nearly everything, and no prompt looks better."""
+    shipped = [remedy for remedy in without_learned(base.remedies) if remedy.kind == "fixer"]
+    bare = replayed(cases, shipped, judge, afresh=True).scores
+    gained = sum(proposal.gain for proposal in proposals if proposal.gain > 0)
+    return min(1.0, sum(bare) / max(1, len(bare)) + gained)
+
+
 def screened(
-    candidate: Candidate, before: Sequence[Case], asked: Sequence[Case], bundle: Candidate | None
+    candidate: Candidate, before: Sequence[Case], asked: Sequence[Case], bundle: Candidate | None, gain: float
 ) -> Candidate:
     """A candidate with what it came to on mine: ``before`` are the cases under what is in force, ``asked`` those under
-    the candidate, ``bundle`` the fixers that were made from these (None: none help)."""
+    the candidate, ``bundle`` the fixers that were made from these (None: none help), ``gain`` what is expected of it
+    (``unseen``)."""
     after = {case.task.id: (case.passed, case.score) for case in asked}
     if bundle is not None:
         for case, score in zip(asked, bundle.scores, strict=True):
@@ -189,7 +200,7 @@ def screened(
         candidate,
         mended=tuple(case.task.id for case in before if not case.passed and after[case.task.id][0]),
         harmed=tuple(case.task.id for case in before if case.passed and not after[case.task.id][0]),
-        gain=(sum(scores) - sum(case.score for case in before)) / len(before),
+        gain=gain,
         scores=scores,
     )
 

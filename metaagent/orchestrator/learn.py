@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from metaagent.learning.bundle import Candidate, fixer_bundle, screened, without_learned
+from metaagent.learning.bundle import Candidate, fixer_bundle, screened, unseen, without_learned
 from metaagent.learning.cases import collect, missing
 from metaagent.learning.gate import likely_pairs, stronger_metric
-from metaagent.learning.proposals import Bench, Case
+from metaagent.learning.proposals import Bench, Case, Judge, Proposal
 from metaagent.learning.propose import ask
 from metaagent.learning.proposers import proposers
 from metaagent.learning.splits import salted
@@ -134,6 +134,8 @@ class _Loop:
     cases: list[Case] = field(default_factory=list)
     put_off: bool = False
     """Whether something was left for want of time or calls: then nothing can be said of what would help."""
+    standing: float | None = None
+    """What the prompt in force comes to on mine tasks left out, once that was asked for in this round."""
 
     def run(self) -> Learned:
         started, before = time.monotonic(), self.purse.used
@@ -156,7 +158,7 @@ class _Loop:
     def _round(self) -> bool:
         """Whether something was promoted: then the errors are others, and another round may find more."""
         self.said += self._left_out()
-        self.cases = self._measured(None)
+        self.cases, self.standing = self._measured(None), None
         place = f"{self.subject.domain or 'no domain'} on {self.subject.model}"
         reason = self.purse.empty()
         if reason and len(self.cases) < len(self.subject.tasks):
@@ -302,21 +304,36 @@ class _Loop:
             kinds, done = "+".join(candidate.kinds), f"{len(cases)} of {len(self.cases)} mine tasks"
             self._later(f"{kinds}: the budget ends while it is screened, after {done}; next time")
             return None
+        kinds, before = "+".join(candidate.kinds), self._unseen_now()
         asked = Protocol(remedies=without_learned(candidate.remedies))
         with self.workspace.open_ledger() as ledger:
-            bench = Bench(self.workspace.root, replayer(self.workspace, ledger, self.notice))
-            fixers = [one for one in proposers() if one.kind == "fixer"]
-            bundle = fixer_bundle(cases, asked, ask(cases, bench, fixers, self.notice), bench.judge)
-        kept = screened(candidate, self.cases, cases, bundle)
-        kinds, before = "+".join(candidate.kinds), _mean(self.cases)
+            judge = replayer(self.workspace, ledger, self.notice)
+            fixers = self._fixers(cases, judge)
+            bundle = fixer_bundle(cases, asked, fixers, judge)
+            after = unseen(cases, asked, fixers, judge)
+        kept = screened(candidate, self.cases, cases, bundle, after - before)
         self.notice(
-            f"screened on {len(cases)} mine tasks: {kinds} {before:.2f} -> {_mean(cases):.2f}, "
-            f"with fixers {before + kept.gain:.2f}"
+            f"screened on {len(cases)} mine tasks, with fixers as tasks left out judge them: "
+            f"{before:.3f} -> {kinds} {after:.3f}"
         )
         if kept.gain <= 0:
-            self.said.append(f"{kinds}: no gain on mine ({before:.2f} -> {before + kept.gain:.2f}), not tried")
+            self.said.append(f"{kinds}: no gain on mine ({before:.3f} -> {after:.3f}), not tried")
             return None
         return kept
+
+    def _unseen_now(self) -> float:
+        """What the prompt in force would come to on tasks like mine (``bundle.unseen``): once for each round."""
+        if self.standing is None:
+            with self.workspace.open_ledger() as ledger:
+                judge = replayer(self.workspace, ledger, self.notice)
+                base = protocols.active(ledger, self.subject.domain, self.subject.model)
+                self.standing = unseen(self.cases, base, self._fixers(self.cases, judge), judge)
+        return self.standing
+
+    def _fixers(self, cases: Sequence[Case], judge: Judge) -> list[Proposal]:
+        """The fixers that would be made from the replies of these cases."""
+        known = [one for one in proposers() if one.kind == "fixer"]
+        return ask(cases, Bench(self.workspace.root, judge), known, self.notice)
 
     def _measured(self, protocol: Protocol | None, tasks: Sequence[Task] | None = None) -> list[Case]:
         """The cases of the subject (``tasks``: of these alone) under a protocol (None: the one in force); what is

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from metaagent.errors import TrustError
-from metaagent.learning.bundle import candidates, without_learned
+from metaagent.learning.bundle import candidates, fixer_bundle, screened, unseen, without_learned
 from metaagent.learning.proposals import Bench, Case, Proposal
 from metaagent.learning.propose import propose
 from metaagent.learning.replay import replayed
@@ -108,6 +108,26 @@ def test_a_learned_fixer_replaces_the_one_of_its_name_that_is_in_force() -> None
     better = Remedy("fixer", "test.cents", {"by": 100, "again": True})
     [found] = candidates(fixed, once, [Proposal(better, "totals", gain=0.4), Proposal(UPPER, "n", gain=0.5)], rejudge)
     assert found.remedies == (UPPER, better) or found.remedies == (better, UPPER)
+
+
+def test_a_prompt_is_screened_by_what_its_fixers_did_on_cases_left_out() -> None:
+    """What learned fixers make of the cases that they came from is 1.0 under either prompt, and tells nothing."""
+    base = Protocol(1, "d", "m", (UPPER, CENTS), "h")
+    in_force = [replace(case, artifact=case.task.reference or "", score=1.0) for case in CASES]
+    halves = [Proposal(UPPER, "names", gain=0.25), Proposal(CENTS, "totals", gain=0.0)]
+    assert unseen(in_force, base, halves, rejudge) == 0.25  # the replies alone have nothing right
+
+    half = [
+        make_case(case.task, json.dumps({"name": f"n{n}", "total": 100 * n})) for n, case in enumerate(CASES, start=1)
+    ]
+    named = [Proposal(UPPER, "names", gain=0.5)]
+    assert unseen(half, BASE, named, rejudge) == 1.0 == unseen(half, BASE, [*named, *named], rejudge)
+    assert unseen([], BASE, [], rejudge) == 0.0
+
+    asked = candidates(CASES, base, [Proposal(Remedy("option", "notes"), "notes")], rejudge)[0]
+    kept = screened(asked, in_force, half, fixer_bundle(half, BASE, named, rejudge), 0.75)
+    assert (kept.gain, kept.harmed, set(kept.scores)) == (0.75, (), {1.0})
+    assert kept.remedies == (UPPER,) and kept.kinds == ("option", "fixer")
 
 
 class Broken:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from metaagent.learning.proposals import Case
 from metaagent.learning.proposers import proposers
 from metaagent.learning.proposers.checks import PublicChecks
 from metaagent.learning.proposers.exemplars import Solved
+from metaagent.learning.proposers.json import JsonFields
+from metaagent.learning.proposers.notes import NotedFields
 from metaagent.learning.proposers.options import RaisedLimits
 from metaagent.learning.proposers.rules import PatternRules
 from metaagent.learning.proposers.shipped import Shipped
 from metaagent.learning.proposers.strategies import Ladder
-from metaagent.records import ErrorKind
-from tests.learning.values import BENCH, event, make_case, make_task
+from metaagent.records import ArtifactForm, ErrorKind
+from tests.learning.values import BENCH, PASS, event, make_case, make_task
 
 WRONG = [make_case(make_task(f"T{n}", {"name": f"N{n}"}), f'{{"name": "n{n}"}}') for n in range(6)]
 RIGHT = [make_case(make_task(f"R{n}", {"name": f"N{n}"}), f'{{"name": "N{n}"}}') for n in range(6)]
@@ -38,6 +42,35 @@ def test_a_shipped_fixer_is_proposed_where_it_mends_and_harms_nothing() -> None:
     found = Shipped().propose(fenced + RIGHT, BENCH)
     assert found and found[0].remedy.name == "text.fence"
     assert set(found[0].mended) == {"F0", "F1", "F2"} and found[0].harmed == ()
+
+
+STATE = ArtifactForm(
+    "json", {"type": "object", "properties": {"name": {"type": "string"}, "state": {"enum": ["a", "b"]}}}
+)
+
+
+def stated(n: int, own: str, wanted: str, **more: str) -> Case:
+    task = make_task(f"S{n:02}", {"name": f"N{n}", "state": wanted}, artifact=STATE)
+    return make_case(task, json.dumps({"name": f"N{n}", **more, "state": own}))
+
+
+def test_a_note_where_one_value_stands_for_several_and_not_where_it_is_but_another_word() -> None:
+    swapped = [stated(n, own, wanted) for n, (own, wanted) in enumerate([("a", "b"), ("b", "a")] * 10)]
+    assert NotedFields().propose(swapped, BENCH) == []
+    mixed = [stated(n, "a", "ab"[n % 3 == 0]) for n in range(20)]
+    [found] = NotedFields().propose(mixed, BENCH)
+    assert found.remedy.settings == {"fields": ["state"]} and "misjudged in 7 of 20" in found.why
+    fixed = [replace(case, artifact=case.task.reference or "", outcome=PASS, score=1.0, events=()) for case in mixed]
+    assert NotedFields().propose(fixed, BENCH) == [
+        found
+    ]  # what fixers made of the cases that they came from tells nothing
+
+
+def test_a_note_counts_for_nothing_in_what_a_program_gains() -> None:
+    plain = [stated(n, "b", "a") for n in range(20)]
+    noted = [stated(n, "b", "a", state_note="it waits") for n in range(20)]
+    [without], [with_it] = JsonFields().propose(plain, BENCH), JsonFields().propose(noted, BENCH)
+    assert without.gain == with_it.gain == 0.5 and len(with_it.mended) == 20
 
 
 def test_more_room_where_replies_were_cut() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from metaagent.learning.proposals import Bench, Case, Proposal
 from metaagent.learning.synthesis.json.fields import FEW, FOLDS, Learned, learn, program_of
@@ -10,6 +11,7 @@ from metaagent.learning.synthesis.json.rows import Example, examples, field_path
 from metaagent.records import Remedy
 from metaagent.remedies.json.fields.describe import describe
 from metaagent.remedies.json.fields.program import flat
+from metaagent.remedies.json.notes import without_notes
 
 
 class JsonFields:
@@ -31,7 +33,7 @@ class JsonFields:
 
 def _proposal(found: Sequence[Example], cases: Sequence[Case], accepted: Sequence[Learned]) -> Proposal:
     program = program_of(accepted)
-    mended, harmed, gain = _tasks(found, accepted)
+    mended, harmed, gain = _tasks(found, cases, accepted)
     paths = {one.path for one in accepted}
     numbers = {
         "wrong": sum({one.path: one.wrong for one in reversed(accepted)}.values()),
@@ -54,12 +56,14 @@ def _proposal(found: Sequence[Example], cases: Sequence[Case], accepted: Sequenc
     )
 
 
-def _tasks(found: Sequence[Example], accepted: Sequence[Learned]) -> tuple[list[str], list[str], float]:
+def _tasks(
+    found: Sequence[Example], cases: Sequence[Case], accepted: Sequence[Learned]
+) -> tuple[list[str], list[str], float]:
     """Tasks that come out right, or no longer do, on held-out folds; and the sum of the change in their shares of
     fields."""
     bad = [0] * len(found)
     after = [0] * len(found)
-    sizes = [max(1, len(flat(example.expected))) for example in found]
+    sizes = [max(1, len(flat(_delivered(example, cases)))) for example in found]
     for path in field_paths(found):
         stages = [one for one in accepted if one.path == path]
         learned = stages[-1] if stages else None
@@ -73,3 +77,8 @@ def _tasks(found: Sequence[Example], accepted: Sequence[Learned]) -> tuple[list[
     mended = [ids[n] for n in range(len(found)) if bad[n] and not after[n]]
     harmed = [ids[n] for n in range(len(found)) if after[n] and not bad[n]]
     return mended, harmed, sum((bad[n] - after[n]) / max(sizes[n], bad[n]) for n in range(len(found)))
+
+
+def _delivered(example: Example, cases: Sequence[Case]) -> dict[str, Any]:
+    """What of the wanted document is judged: a note that the model was asked for is not."""
+    return without_notes(example.expected, cases[example.case].task.artifact)

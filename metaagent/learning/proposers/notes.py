@@ -1,17 +1,19 @@
-"""Notes before fields that take judgement: those of a few allowed values that mine replies get wrong."""
+"""Notes before fields that take judgement: where what the model wrote does not tell what was meant."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from metaagent.learning.proposals import Bench, Case, Proposal
+from metaagent.learning.synthesis.json.rows import Row, examples, rows
 from metaagent.records import Remedy
 
 FEWEST: Final = 5
 SHARE: Final = 0.1
-"""At least so many mine tasks, and such a share of them, have the field wrong: a note costs tokens in every reply."""
+"""At least so many mine tasks, and such a share of them, take judgement in the field: a note costs tokens in every
+reply."""
 MOST: Final = 2
 
 
@@ -20,26 +22,34 @@ class NotedFields:
     kind = "option"
 
     def propose(self, cases: Sequence[Case], bench: Bench) -> list[Proposal]:  # noqa: ARG002 - the Protocol's signature
-        """One for the fields that are wrong most often. What a value means cannot be put into a table; a model that
-        first writes down what the text says of it judges better."""
-        wrong: Counter[str] = Counter()
-        for case in cases:
-            judged = _judged(case.task.artifact.schema or {})
-            wrong.update({event.location for event in case.events if event.location in judged})
+        """One for the fields that take judgement most often. What a value means cannot be put into a table; a model
+        that first writes down what the text says of it judges better."""
+        found = examples(cases)
+        judged = sorted({field for case in cases for field in _judged(case.task.artifact.schema or {})})
+        unclear = Counter({field: _unclear(rows(found, field)) for field in judged})
         enough = max(FEWEST, SHARE * len(cases))
-        fields = [field for field, count in wrong.most_common(MOST) if count >= enough]
+        fields = [field for field, count in unclear.most_common(MOST) if count >= enough]
         if not fields:
             return []
-        counts = ", ".join(f"{field} is wrong in {wrong[field]}" for field in fields)
+        counts = ", ".join(f"{field} is misjudged in {unclear[field]}" for field in fields)
         return [
             Proposal(
                 Remedy("option", "notes", {"fields": fields}),
                 f"{counts} of {len(cases)} mine tasks",
                 tuple(f"before {field}: a line of what the text says of it" for field in fields),
-                gain=sum(wrong[field] for field in fields) / len(cases) / 20,
+                gain=sum(unclear[field] for field in fields) / len(cases) / 20,
                 beside=(Remedy("fixer", "json.notes"),),
             )
         ]
+
+
+def _unclear(found: Sequence[Row]) -> int:
+    """How many replies would still be wrong if each value that the model writes were put into the one that is wanted
+    for it most often: no other spelling, but another meaning."""
+    wanted: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for row in found:
+        wanted[repr(row.own)][repr(row.expected)] += 1
+    return sum(counts.total() - max(counts.values()) for counts in wanted.values())
 
 
 def _judged(schema: Mapping[str, Any]) -> set[str]:

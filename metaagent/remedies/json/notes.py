@@ -39,11 +39,16 @@ def fix(reply: str, brief: Brief, settings: Mapping[str, Any]) -> str | None:  #
         document = json.loads(reply)
     except (ValueError, RecursionError):
         return None
-    asked = (brief.artifact.schema or {}).get("properties", {})
     if not isinstance(document, dict):
         return None
-    kept = {key: value for key, value in document.items() if not _is_note(key, asked)}
+    kept = without_notes(document, brief.artifact)
     return None if len(kept) == len(document) else json.dumps(kept, ensure_ascii=False, indent=2)
+
+
+def without_notes(document: Mapping[str, Any], form: ArtifactForm) -> dict[str, Any]:
+    """The document less the notes, which the task's own form does not ask for."""
+    asked = (form.schema or {}).get("properties", {})
+    return {key: value for key, value in document.items() if not _is_note(key, asked)}
 
 
 def _is_note(key: str, asked: Mapping[str, Any]) -> bool:
