@@ -34,9 +34,9 @@ def command(
     rows: list[dict[str, Any]] = []
     with state.ledger() as ledger:
         for subject in subjects(state.workspace(), ledger, domain):
-            cases, found = candidates_for(state.workspace(), ledger, subject, state.notice, keep=not dry_run)
-            _say(state, subject, cases, found)
-            rows += [_row(subject, one, len(cases)) for one in found]
+            prospects = candidates_for(state.workspace(), ledger, subject, state.notice, keep=not dry_run)
+            _say(state, subject, prospects.cases, prospects.candidates)
+            rows += [_row(subject, one, len(prospects.cases)) for one in prospects.candidates]
             kinds = [arm.kind for arm in kinds_in_order(ledger, subject.domain)]
             state.detail(f"{subject.domain}: kinds in the order in which they are tried: {', '.join(kinds)}")
     state.out("learn", rows, _table(rows), *_details(rows))

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from metaagent.learning.bandit import Arm, Pull, arms
-from metaagent.learning.bundle import Candidate
+from metaagent.learning.bundle import Candidate, candidates
 from metaagent.learning.cases import collect, outdated
 from metaagent.learning.divide import divide, rule_of
 from metaagent.learning.ladders import Climb, Step, ladder_of, steps
-from metaagent.learning.proposals import Bench, Case, Proposer
-from metaagent.learning.propose import propose
+from metaagent.learning.proposals import Bench, Case, Proposal, Proposer
+from metaagent.learning.propose import ask
 from metaagent.learning.proposers import proposers
 from metaagent.learning.splits import Split
 from metaagent.ledger import proposals, protocols, splits, trials
@@ -40,6 +40,16 @@ class Subject:
     digest: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Prospects:
+    """What could be done about a subject's failures: its cases, what was proposed because of them, and the candidates
+    made of that, the best first."""
+
+    cases: list[Case]
+    proposed: list[Proposal]
+    candidates: list[Candidate]
+
+
 def subjects(
     workspace: Workspace, ledger: Ledger, domain: str | None = None, split: Split = Split.MINE
 ) -> list[Subject]:
@@ -58,24 +68,25 @@ def subjects(
 
 def candidates_for(
     workspace: Workspace, ledger: Ledger, subject: Subject, notice: Callable[[str], None], *, keep: bool = True
-) -> tuple[list[Case], list[Candidate]]:
-    """The cases that the ledger has for a subject, and what would be tried because of them, the best first: noted as
-    proposals where ``keep`` is set. No model call."""
+) -> Prospects:
+    """The cases that the ledger has for a subject, and what would be tried because of them: noted as proposals where
+    ``keep`` is set. No model call."""
     base = protocols.active(ledger, subject.domain, subject.model)
     cases = collect(ledger, subject.tasks, base, subject.model, subject.digest)
     if said := left_out(ledger, subject, base, cases):
         notice(said)
     if len(cases) < FEWEST_CASES or all(case.passed for case in cases):
-        return cases, []
+        return Prospects(cases, [], [])
     rungs = ladder_of(rungs_in_order(ledger, subject.domain, subject.model))
     bench = Bench(workspace.root, replayer(workspace, ledger, notice), rungs=rungs)
     every: list[Proposer] = [*proposers(), *offers(workspace, ledger, subject.domain, subject.model)]
-    found = propose(cases, base, bench, every, notice)
+    proposed = ask(cases, bench, every, notice)
+    found = candidates(cases, base, proposed, bench.judge, bench.rungs)
     order = {arm.kind: place for place, arm in enumerate(kinds_in_order(ledger, subject.domain))}
     found.sort(key=lambda candidate: (min(order.get(kind, 99) for kind in candidate.kinds), -candidate.gain))
     if keep:
         note(ledger, subject, base, found, len(cases))
-    return cases, found
+    return Prospects(cases, proposed, found)
 
 
 def left_out(ledger: Ledger, subject: Subject, base: Protocol, cases: Sequence[Case]) -> str:

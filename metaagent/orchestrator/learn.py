@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from metaagent.learning.bundle import Candidate, fixer_bundle, screened, unseen, without_learned
 from metaagent.learning.cases import collect, missing
 from metaagent.learning.gate import likely_pairs, stronger_metric
-from metaagent.learning.proposals import Bench, Case, Judge, Proposal
+from metaagent.learning.proposals import Bench, Case, Proposal
 from metaagent.learning.propose import ask
 from metaagent.learning.proposers import proposers
 from metaagent.learning.splits import salted
@@ -134,8 +134,8 @@ class _Loop:
     cases: list[Case] = field(default_factory=list)
     put_off: bool = False
     """Whether something was left for want of time or calls: then nothing can be said of what would help."""
-    standing: float | None = None
-    """What the prompt in force comes to on mine tasks left out, once that was asked for in this round."""
+    fixers: list[Proposal] = field(default_factory=list)
+    """Those proposed in this round, for the replies to the prompt in force."""
 
     def run(self) -> Learned:
         started, before = time.monotonic(), self.purse.used
@@ -158,7 +158,7 @@ class _Loop:
     def _round(self) -> bool:
         """Whether something was promoted: then the errors are others, and another round may find more."""
         self.said += self._left_out()
-        self.cases, self.standing = self._measured(None), None
+        self.cases = self._measured(None)
         place = f"{self.subject.domain or 'no domain'} on {self.subject.model}"
         reason = self.purse.empty()
         if reason and len(self.cases) < len(self.subject.tasks):
@@ -173,7 +173,9 @@ class _Loop:
             self.said.append(f"{place}: no failures on mine, nothing to learn")
             return False
         with self.workspace.open_ledger() as ledger:
-            _, found = candidates_for(self.workspace, ledger, self.subject, self.notice)
+            prospects = candidates_for(self.workspace, ledger, self.subject, self.notice)
+        found = prospects.candidates
+        self.fixers = [one for one in prospects.proposed if one.remedy.kind == "fixer"]
         self.proposed += len(found)
         promoted = any(self._tried(candidate) for candidate in self._raced(found) if candidate is not None)
         if not promoted and not self.put_off and not any(result.activation for result in self.results):
@@ -304,36 +306,24 @@ class _Loop:
             kinds, done = "+".join(candidate.kinds), f"{len(cases)} of {len(self.cases)} mine tasks"
             self._later(f"{kinds}: the budget ends while it is screened, after {done}; next time")
             return None
-        kinds, before = "+".join(candidate.kinds), self._unseen_now()
         asked = Protocol(remedies=without_learned(candidate.remedies))
         with self.workspace.open_ledger() as ledger:
             judge = replayer(self.workspace, ledger, self.notice)
-            fixers = self._fixers(cases, judge)
+            base = protocols.active(ledger, self.subject.domain, self.subject.model)
+            makers = [one for one in proposers() if one.kind == "fixer"]
+            fixers = ask(cases, Bench(self.workspace.root, judge), makers, self.notice)
             bundle = fixer_bundle(cases, asked, fixers, judge)
+            before = unseen(self.cases, base, self.fixers, judge)
             after = unseen(cases, asked, fixers, judge)
-        kept = screened(candidate, self.cases, cases, bundle, after - before)
+        kinds = "+".join(candidate.kinds)
         self.notice(
             f"screened on {len(cases)} mine tasks, with fixers as tasks left out judge them: "
             f"{before:.3f} -> {kinds} {after:.3f}"
         )
-        if kept.gain <= 0:
+        if after <= before:
             self.said.append(f"{kinds}: no gain on mine ({before:.3f} -> {after:.3f}), not tried")
             return None
-        return kept
-
-    def _unseen_now(self) -> float:
-        """What the prompt in force would come to on tasks like mine (``bundle.unseen``): once for each round."""
-        if self.standing is None:
-            with self.workspace.open_ledger() as ledger:
-                judge = replayer(self.workspace, ledger, self.notice)
-                base = protocols.active(ledger, self.subject.domain, self.subject.model)
-                self.standing = unseen(self.cases, base, self._fixers(self.cases, judge), judge)
-        return self.standing
-
-    def _fixers(self, cases: Sequence[Case], judge: Judge) -> list[Proposal]:
-        """The fixers that would be made from the replies of these cases."""
-        known = [one for one in proposers() if one.kind == "fixer"]
-        return ask(cases, Bench(self.workspace.root, judge), known, self.notice)
+        return screened(candidate, self.cases, cases, bundle, after - before)
 
     def _measured(self, protocol: Protocol | None, tasks: Sequence[Task] | None = None) -> list[Case]:
         """The cases of the subject (``tasks``: of these alone) under a protocol (None: the one in force); what is

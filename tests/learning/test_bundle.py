@@ -12,7 +12,7 @@ import pytest
 from metaagent.errors import TrustError
 from metaagent.learning.bundle import candidates, fixer_bundle, screened, unseen, without_learned
 from metaagent.learning.proposals import Bench, Case, Proposal
-from metaagent.learning.propose import propose
+from metaagent.learning.propose import ask
 from metaagent.learning.replay import replayed
 from metaagent.records import Brief, Protocol, Remedy
 from metaagent.remedies.fixers import BUILT_IN, find_fixer
@@ -142,7 +142,7 @@ class Broken:
 
 def test_a_proposer_that_breaks_is_noted_and_the_others_go_on() -> None:
     said: list[str] = []
-    assert propose(CASES, BASE, BENCH, [Broken(KeyError("x"))], said.append) == []
+    assert ask(CASES, BENCH, [Broken(KeyError("x"))], said.append) == []
     assert said == ["proposer broken broke: KeyError: 'x'"]
     with pytest.raises(TrustError):
-        propose(CASES, BASE, BENCH, [Broken(TrustError("untrusted"))])
+        ask(CASES, BENCH, [Broken(TrustError("untrusted"))], said.append)
