@@ -51,7 +51,7 @@ def command(
     if dry_run:
         from metaagent.cli.learn_plan import show_plan
 
-        show_plan(state, chosen(state, protocol, again=again), metric)
+        show_plan(state, chosen(state, protocol, again=again), metric, retries)
         return
     options = TrialOptions(metric=metric, again=again, retries=retries, jobs=jobs, agent=agent)
     with only_run(state, if_locked, "learn", []) as held:
