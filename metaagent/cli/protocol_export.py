@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from metaagent.cli.complete import complete_among, complete_domain, complete_protocol
-from metaagent.cli.state import State, current
+from metaagent.cli.complete import complete_domain, complete_protocol, one_of
+from metaagent.cli.state import State, complete_model, current
 
 if TYPE_CHECKING:
     from metaagent.ledger.database import Ledger
@@ -22,9 +22,7 @@ def export(
         str | None,
         typer.Argument(metavar="[V]", help="v3, or a hash; default: in force.", autocompletion=complete_protocol),
     ] = None,
-    to: Annotated[
-        str, typer.Option("--to", metavar="|".join(FORMS), help="The form.", autocompletion=complete_among(FORMS))
-    ] = "json",
+    to: Annotated[str, typer.Option("--to", **one_of(FORMS), help="The form.")] = "json",
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FILE", help="Default, and -: stdout.")
     ] = None,
@@ -91,7 +89,10 @@ def import_(
         str | None,
         typer.Option(metavar="DOMAIN", help="For this domain in place of its own.", autocompletion=complete_domain),
     ] = None,
-    model: Annotated[str | None, typer.Option(metavar="MODEL", help="For this model in place of its own.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="For this model in place of its own.", autocompletion=complete_model),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check it.")] = False,
 ) -> None:
     """Take another workspace's protocol as a candidate, never as what is in force: a trial decides."""

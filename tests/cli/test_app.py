@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -166,6 +168,27 @@ def test_names_of_the_workspace_are_completed(words: str, offered: list[str], tm
     with place.workspace.open_ledger() as ledger:
         protocols.record(ledger, "data.json", trying.MODEL, [Remedy("rule", "dates", {"text": "Dates are ISO dates."})])
     assert complete(f"metaagent {words}", place.root) == offered
+
+
+def options(command: Any, path: str) -> Iterator[tuple[str, Any]]:
+    yield from ((f"{path} {option.opts[0]}", option) for option in command.params)
+    for name, child in getattr(command, "commands", {}).items():
+        yield from options(child, f"{path} {name}")
+
+
+@pytest.mark.parametrize("noun", [name for group in NOUNS.values() for name in group])
+def test_every_option_of_few_values_is_completed(noun: str) -> None:
+    for path, option in options(load(noun), noun):
+        if re.fullmatch(r"[a-z-]+(\|[a-z-]+)+", option.metavar or ""):
+            assert option._custom_shell_complete is not None, path
+
+
+def test_few_values_are_offered(workspace: Path) -> None:
+    assert complete("metaagent learn plan --metric s", workspace) == ["score"]
+    assert complete("metaagent evaluate --split ", workspace) == ["mine", "gate", "sealed"]
+    assert complete("metaagent task list --status in", workspace) == ["inbox", "in_progress"]
+    assert complete("metaagent task move TASK-001 D", workspace) == ["DONE"]
+    assert complete("metaagent task checks sql", workspace) == ["sql.result"]
 
 
 def test_completion_is_silent_where_there_is_no_workspace(tmp_path: Path) -> None:
