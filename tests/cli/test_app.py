@@ -266,3 +266,11 @@ def test_no_parameter_shares_its_name_with_a_global_option(name: str) -> None:
     for one in (command, *getattr(command, "commands", {}).values()):
         names = [param.name for param in one.params]
         assert len(names) == len(set(names)), one.name
+
+
+def test_a_workspace_whose_name_the_locale_does_not_know(tmp_path: Path, spawn: Callable[..., Any]) -> None:
+    place = trying.make(tmp_path / "wö rk", 3)
+    for command in (("task", "add", "Größe"), ("status",), ("ledger", "check")):
+        ran = spawn("-C", place.root, *command, env={"LC_ALL": "C", "PYTHONUTF8": "0"})
+        assert ran.returncode == 0, ran.stderr
+    assert "Größe" in place.board_path.read_text(encoding="utf-8")
