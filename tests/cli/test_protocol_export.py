@@ -196,3 +196,11 @@ def test_what_a_person_puts_in_force_has_a_reason(learned: str, why: str, cli: C
     with Workspace(workspace).open_ledger() as ledger:
         assert protocols.active(ledger, "data.json", "qwen2.5-coder-1.5b").hash == learned
         assert len(ledger.query("SELECT id FROM activations")) == 1
+
+
+def test_a_look_and_a_dry_run_make_no_ledger(workspace: Path, cli: Cli) -> None:
+    looks = (("show", "v1"), ("diff", "v0", "v1"), ("export",))
+    dry = (("promote", "v1", "--why", "x", "--dry-run"), ("rollback", "--why", "x", "--dry-run"))
+    for command in (*(("protocol", *look) for look in looks), *(("learn", *one) for one in dry)):
+        assert cli(*command).status == 2
+        assert not (workspace / ".metaagent" / "ledger.db").exists()
