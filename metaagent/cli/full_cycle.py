@@ -9,7 +9,7 @@ import typer
 from metaagent.cli.learn_loop import Metric, quiet_observer, table
 from metaagent.cli.learn_propose import Domain
 from metaagent.cli.locking import IfLocked, only_run
-from metaagent.cli.state import State, current
+from metaagent.cli.state import State, Table, current
 
 if TYPE_CHECKING:
     from metaagent.orchestrator.events import Event, Observer
@@ -49,7 +49,7 @@ def command(
         with watching_trials(state) as watch:
             cycle = full_cycle(state.workspace(), options, _observer(state), watch, state.notice)
     summaries = learning_summaries(state)
-    learned = [] if cycle.status else [table(list(cycle.learned)), ""]
+    learned: list[Table | str] = [] if cycle.status else [table(list(cycle.learned)), ""]
     state.out("full-cycle", _row(cycle, summaries), *learned, *learning_report(summaries))
     _close(state, cycle)
     raise typer.Exit(cycle.status)
