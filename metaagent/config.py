@@ -24,6 +24,7 @@ DEFAULT_AGENT = "agent:executor:main"
 
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)")
 _SPAN_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_LONGEST_SPAN = 100 * 365 * 86400
 _AGENT_ID = re.compile(r"agent:[A-Za-z0-9_-]+:[A-Za-z0-9_.-]+")
 
 
@@ -32,7 +33,10 @@ def seconds_of(span: str) -> float:
     found = _SPAN.fullmatch(span.strip())
     if not found:
         raise ValueError(f"{span!r} is not a time span such as 90s, 15m, 2h or 7d")
-    return float(found[1]) * _SPAN_SECONDS[found[2]]
+    seconds = float(found[1]) * _SPAN_SECONDS[found[2]]
+    if seconds > _LONGEST_SPAN:
+        raise ValueError(f"{span!r} is longer than a century")
+    return seconds
 
 
 def _checked_span(span: str) -> str:

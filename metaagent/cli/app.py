@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -263,4 +264,13 @@ def run_cli() -> None:
     if COMPLETE_VARIABLE in os.environ:
         root(completion=True).main(prog_name="metaagent", complete_var=COMPLETE_VARIABLE)
         return
+    _interrupt_on_every_signal()
     sys.exit(run_command(sys.argv[1:]))
+
+
+def _interrupt_on_every_signal() -> None:
+    """SIGTERM and a closed terminal (unless it is ignored, as under nohup) end a command as Ctrl-C does: in order, and
+    with its status."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, signal.default_int_handler)

@@ -15,6 +15,7 @@ import typer
 
 from metaagent.cli.attempts import OUTCOME_STYLES
 from metaagent.cli.files import write_whole
+from metaagent.cli.log import Newest
 from metaagent.cli.state import Column, State, Table, complete_task, current, noun, printable
 from metaagent.errors import NotFoundError, UsageError
 
@@ -49,7 +50,7 @@ def list_(
     task: Annotated[
         str | None, typer.Option(metavar="TASK", help="Only this task.", autocompletion=complete_task)
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most this many, the newest.")] = 100,
+    limit: Newest = 100,
 ) -> None:
     """List artifacts, newest last."""
     from metaagent.ledger import attempts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from metaagent.cli.state import current
 
@@ -48,6 +48,38 @@ def complete_among(values: Iterable[str]) -> Callable[[str], list[str]]:
         return _beginning(incomplete, known)
 
     return complete
+
+
+def one_of(values: Iterable[str]) -> dict[str, Any]:
+    """What an option of few values is declared with: its metavar names them, and a shell offers them."""
+    known = list(values)
+    return {"metavar": "|".join(known), "autocompletion": complete_among(known)}
+
+
+def complete_status(incomplete: str) -> list[str]:
+    """The columns of the board, in capitals or not, as they are typed."""
+    from metaagent.records import Status
+
+    return _beginning(incomplete, [status.lower() if incomplete.islower() else str(status) for status in Status])
+
+
+def complete_check(incomplete: str) -> list[str]:
+    """The validators that come with metaagent."""
+    from metaagent.validators.base import names
+
+    return _beginning(incomplete, names())
+
+
+def complete_validator(incomplete: str) -> list[str]:
+    """What has reported error events here."""
+    from metaagent.errors import MetaagentError
+    from metaagent.ledger.error_events import validators
+
+    try:
+        with current().ledger(read_only=True) as ledger:
+            return _beginning(incomplete, validators(ledger))
+    except (MetaagentError, OSError, ValueError, LookupError):
+        return []
 
 
 def complete_kind(incomplete: str) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from metaagent.cli.complete import complete_domain, complete_measured, complete_set
+from metaagent.cli.complete import complete_domain, complete_measured, complete_set, one_of
 from metaagent.cli.render import counted
 from metaagent.cli.state import Column, State, Table, complete_agent, current
 
@@ -23,7 +23,7 @@ GROUPS = ("agent", "domain", "model", "protocol")
 
 def command(
     since: Annotated[str | None, typer.Option(metavar="SPAN", help="Attempts started within 2h, 7d...")] = None,
-    by: Annotated[str | None, typer.Option(metavar="|".join(GROUPS), help="One row for each.")] = None,
+    by: Annotated[str | None, typer.Option(**one_of(GROUPS), help="One row for each.")] = None,
     tasks: Annotated[
         str | None,
         typer.Option(
@@ -39,7 +39,7 @@ def command(
         ),
     ] = None,
     split: Annotated[
-        str | None, typer.Option(metavar="mine|gate|sealed", help="With --tasks: only this part of the set.")
+        str | None, typer.Option(**one_of(SPLITS), help="With --tasks: only this part of the set.")
     ] = None,
     agent: Annotated[
         str | None, typer.Option(metavar="AGENT", help="With --tasks: by this agent.", autocompletion=complete_agent)

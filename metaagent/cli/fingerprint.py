@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 import typer
 
 from metaagent.cli import render
+from metaagent.cli.complete import one_of
 from metaagent.cli.state import Column, Table, current
 
 if TYPE_CHECKING:
@@ -18,10 +19,10 @@ if TYPE_CHECKING:
 
 BLOCK = 500  # records that are written at once
 
-FORMATS = "junit|pytest-json|ruff-json|sarif|jsonl|traceback|log"
+FORMATS = ("junit", "pytest-json", "ruff-json", "sarif", "jsonl", "traceback", "log")
 FileArgument = Annotated[str, typer.Argument(metavar="FILE", help="What a tool reported; - is standard input.")]
 FormatOption = Annotated[
-    str | None, typer.Option("--format", metavar=FORMATS, help="The form of FILE; default: by its name.")
+    str | None, typer.Option("--format", **one_of(FORMATS), help="The form of FILE; default: by its name.")
 ]
 
 

@@ -9,7 +9,7 @@ import typer
 from metaagent.cli.learn_loop import Metric, quiet_observer, table
 from metaagent.cli.learn_propose import Domain
 from metaagent.cli.locking import IfLocked, only_run
-from metaagent.cli.state import State, current
+from metaagent.cli.state import State, Table, current
 
 if TYPE_CHECKING:
     from metaagent.orchestrator.events import Event, Observer
@@ -49,7 +49,8 @@ def command(
         with watching_trials(state) as watch:
             cycle = full_cycle(state.workspace(), options, _observer(state), watch, state.notice)
     summaries = learning_summaries(state)
-    state.out("full-cycle", _row(cycle, summaries), table(list(cycle.learned)), "", *learning_report(summaries))
+    learned: list[Table | str] = [] if cycle.status else [table(list(cycle.learned)), ""]
+    state.out("full-cycle", _row(cycle, summaries), *learned, *learning_report(summaries))
     _close(state, cycle)
     raise typer.Exit(cycle.status)
 
@@ -95,7 +96,9 @@ def _close(state: State, cycle: Cycle) -> None:
     promoted = [result.candidate for one in cycle.learned for result in one.trials if result.activation]
     tasks = f"{cycle.run.tasks} tasks: {cycle.run.passed} passed, {cycle.run.failed} failed"
     state.notice(f"{tasks}; {len(promoted)} promoted; {cycle.calls} model calls, {cycle.seconds:.1f} s")
-    if promoted:
+    if cycle.status:
+        state.notice("stopped before it learned: the same command goes on from there")
+    elif promoted:
         state.notice(f"v{promoted[-1].version} is new; next: metaagent protocol show {promoted[-1].hash[:12]}")
     else:
         state.notice("next: metaagent learn history")

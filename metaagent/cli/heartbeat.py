@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from metaagent.cli.complete import one_of
+from metaagent.cli.locking import IF_LOCKED
 from metaagent.cli.state import Column, Table, complete_agent, current
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ def command(
     limit: Annotated[int | None, typer.Option(min=1, help="At most this many attempts for each agent.")] = None,
     budget: Annotated[str | None, typer.Option(metavar="BUDGET", help="10m, 200calls or 50ktokens.")] = None,
     if_locked: Annotated[
-        str, typer.Option(metavar="skip|wait|fail", help="What to do while another heartbeat is going on.")
+        str, typer.Option(**one_of(IF_LOCKED), help="What to do while another heartbeat is going on.")
     ] = "skip",
 ) -> None:
     """One pass for the agents that are due; made for cron."""

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from metaagent.cli.complete import complete_domain, complete_kind
+from metaagent.cli.complete import complete_check, complete_domain, complete_kind, complete_validator
+from metaagent.cli.log import Newest
 from metaagent.cli.state import Column, State, Table, complete_task, current
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from metaagent.ledger.database import Row
+    from metaagent.ledger.error_events import EventFilters
 
 Kind = Annotated[
     str | None,
@@ -27,7 +29,10 @@ Domain = Annotated[
         "--domain", metavar="DOMAIN", help="Only this domain and those below it.", autocompletion=complete_domain
     ),
 ]
-ValidatorOption = Annotated[str | None, typer.Option("--validator", metavar="NAME", help="Only this validator.")]
+ValidatorOption = Annotated[
+    str | None,
+    typer.Option("--validator", metavar="NAME", help="Only this validator.", autocompletion=complete_validator),
+]
 Since = Annotated[str | None, typer.Option("--since", metavar="SPAN", help="Seen within 90s, 15m, 2h or 7d.")]
 
 _NONE = "no error events yet; next: metaagent run"
@@ -40,7 +45,7 @@ def command(
     domain: Domain = None,
     validator: ValidatorOption = None,
     since: Since = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most this many, the newest.")] = 50,
+    limit: Newest = 50,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="One JSON object a line.")] = False,
 ) -> None:
     """Error events of the mine split, newest last, with what was expected and got."""
@@ -48,13 +53,15 @@ def command(
     from metaagent.ledger.error_events import EventFilters
 
     state = current()
-    filters = EventFilters(None, kind_named(kind), task_named(state, task), domain, validator, since_moment(since))
+    filters = EventFilters(
+        None, kind_named(kind), task_named(state, task), domain, validator_named(validator), since_moment(since)
+    )
     rows = _rows(state, filters, limit)
     if jsonl:
         for row in rows:
             state.line(row)
         return
-    state.out("learn", rows, table(rows, _why_none(state, filters.task_id) if not rows else ""))
+    state.out("learn", rows, table(rows, _why_none(state, filters) if not rows else ""))
     if len(rows) == limit:
         state.notice(f"the newest {limit}; --limit shows more")
 
@@ -91,6 +98,20 @@ def kind_named(text: str | None) -> str | None:
     raise UsageError(f"no kind '{text}'{hint}", mend=f"one of: {', '.join(ErrorKind)}")
 
 
+def validator_named(text: str | None) -> str | None:
+    """One that has reported errors here, or that comes with metaagent; raises UsageError with the nearest."""
+    from difflib import get_close_matches
+
+    from metaagent.errors import UsageError
+
+    known = dict.fromkeys([*complete_validator(""), *complete_check("")])
+    if text is None or text in known:
+        return text
+    near = get_close_matches(text, known, n=1, cutoff=0.5)
+    hint = f"; did you mean '{near[0]}'?" if near else ""
+    raise UsageError(f"no validator '{text}'{hint}", mend="metaagent task checks")
+
+
 def task_named(state: State, text: str | None) -> str | None:
     """The id of a task of the board, of the ledger or of a specification, in any letter case; raises NotFoundError with
     the nearest."""
@@ -120,8 +141,13 @@ def _known_tasks(state: State) -> set[str]:
     return known
 
 
-def _why_none(state: State, task_id: str | None) -> str:
+def _why_none(state: State, filters: EventFilters) -> str:
     """Why no error event is shown, and what to type next."""
+    from dataclasses import replace
+
+    from metaagent.ledger.error_events import EventFilters
+
+    task_id = filters.task_id
     from metaagent.cli.mine import mine_ledger
     from metaagent.ledger.foreign import finished
     from metaagent.ledger.splits import current as current_splits
@@ -135,7 +161,8 @@ def _why_none(state: State, task_id: str | None) -> str:
         return f"{task_id} is not in the mine split, and only that is shown; next: metaagent learn errors"
     if ingested and task_id is None:
         return f"no error events of tasks here; next, for the {ingested} errors ingested: metaagent learn patterns"
-    return _NONE
+    filtered = replace(filters, task_id=None) != EventFilters()
+    return "no error event is like that; next: metaagent learn errors" if filtered else _NONE
 
 
 def table(rows: list[dict[str, Any]], empty: str = _NONE) -> Table:

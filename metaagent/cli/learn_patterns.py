@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from metaagent.cli.learn_errors import Domain, Kind, Since, TaskOption, ValidatorOption, kind_named, task_named
+from metaagent.cli.learn_errors import (
+    Domain,
+    Kind,
+    Since,
+    TaskOption,
+    ValidatorOption,
+    kind_named,
+    task_named,
+    validator_named,
+)
 from metaagent.cli.render import counted
 from metaagent.cli.state import Column, State, Table, current, printable
 
@@ -61,7 +70,9 @@ def patterns(
     from metaagent.ledger.error_events import EventFilters
 
     state = current()
-    filters = EventFilters(None, kind_named(kind), task_named(state, task), domain, validator, since_moment(since))
+    filters = EventFilters(
+        None, kind_named(kind), task_named(state, task), domain, validator_named(validator), since_moment(since)
+    )
     found = mined(state, filters, least=1)
     shown = [one for one in found if one.events >= least]
     state.out("learn", [record(one) for one in shown], _table(shown))

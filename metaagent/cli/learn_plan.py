@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from metaagent.cli.complete import complete_protocol
+from metaagent.cli.learn_loop import TrialMetric
 from metaagent.cli.state import Column, State, Table, current
 
 if TYPE_CHECKING:
@@ -26,9 +27,7 @@ def command(
             autocompletion=complete_protocol,
         ),
     ] = None,
-    metric: Annotated[
-        str, typer.Option(metavar="passed|score", help="What counts: tasks passed, or scores.")
-    ] = "passed",
+    metric: TrialMetric = "passed",
     retries: Annotated[int, typer.Option(min=0, max=10, help="Further rungs after the first try, for both arms.")] = 0,
 ) -> None:
     """Pairs, model calls, minutes and power of a trial, before anything is spent."""

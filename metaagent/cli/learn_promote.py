@@ -31,7 +31,7 @@ def promote(
     from metaagent.ledger import protocols, trials
 
     state, why = current(), _reason(why)
-    with state.ledger() as ledger:
+    with state.ledger(read_only=dry_run) as ledger:
         wanted = protocols.load(ledger, protocol)
         if not wanted.remedies:
             from metaagent.errors import UsageError
@@ -63,7 +63,7 @@ def rollback(
     from metaagent.ledger import protocols, trials
 
     state, why = current(), _reason(why)
-    with state.ledger() as ledger:
+    with state.ledger(read_only=dry_run) as ledger:
         now = _in_force(ledger, domain)
         wanted = _target(ledger, now, to)
         activation = None

@@ -11,6 +11,7 @@ import typer
 
 from metaagent.cli import render
 from metaagent.cli.complete import complete_protocol
+from metaagent.cli.learn_loop import TrialMetric
 from metaagent.cli.locking import IfLocked, only_run
 from metaagent.cli.state import Column, State, Table, complete_agent, current
 
@@ -31,9 +32,7 @@ def command(
             autocompletion=complete_protocol,
         ),
     ] = None,
-    metric: Annotated[
-        str, typer.Option(metavar="passed|score", help="What counts: tasks passed, or scores.")
-    ] = "passed",
+    metric: TrialMetric = "passed",
     retries: Annotated[int, typer.Option(min=0, max=10, help="Further rungs after the first try, for both arms.")] = 0,
     agent: Annotated[
         str | None, typer.Option(metavar="AGENT", help="By this agent.", autocompletion=complete_agent)
@@ -51,7 +50,7 @@ def command(
     if dry_run:
         from metaagent.cli.learn_plan import show_plan
 
-        show_plan(state, chosen(state, protocol, again=again), metric)
+        show_plan(state, chosen(state, protocol, again=again), metric, retries)
         return
     options = TrialOptions(metric=metric, again=again, retries=retries, jobs=jobs, agent=agent)
     with only_run(state, if_locked, "learn", []) as held:

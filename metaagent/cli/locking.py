@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from metaagent.cli.complete import one_of
+
 if TYPE_CHECKING:
     from metaagent.cli.state import State
 
+IF_LOCKED = ("skip", "wait", "fail")
 IfLocked = Annotated[
-    str, typer.Option("--if-locked", metavar="skip|wait|fail", help="What to do while another run is going on.")
+    str, typer.Option("--if-locked", **one_of(IF_LOCKED), help="What to do while another run is going on.")
 ]
 
 

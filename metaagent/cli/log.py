@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from metaagent.cli.state import State, complete_agent, complete_task, current
+from metaagent.cli.complete import one_of
+from metaagent.cli.state import State, complete_agent, complete_model, complete_task, current
 
 if TYPE_CHECKING:
     from metaagent.ledger.attempts import Filters
     from metaagent.ledger.database import Ledger
 
 POLL_SECONDS = 0.5
+Newest = Annotated[int, typer.Option("--limit", min=1, max=1_000_000, help="At most this many, the newest.")]
+PURPOSES = ("run", "evaluate", "trial")
 OUTCOMES = ("pass", "fail", "inconclusive", "interrupted", "running")
 
 
@@ -26,12 +29,14 @@ def command(
     agent: Annotated[
         str | None, typer.Option(metavar="AGENT", help="Only this agent.", autocompletion=complete_agent)
     ] = None,
-    outcome: Annotated[str | None, typer.Option(metavar="|".join(OUTCOMES), help="Only this outcome.")] = None,
-    model: Annotated[str | None, typer.Option(metavar="MODEL", help="Only this model.")] = None,
+    outcome: Annotated[str | None, typer.Option(**one_of(OUTCOMES), help="Only this outcome.")] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="Only this model.", autocompletion=complete_model)
+    ] = None,
     run: Annotated[str | None, typer.Option(metavar="RUN", help="Only this run.")] = None,
-    purpose: Annotated[str | None, typer.Option(metavar="run|evaluate|trial", help="Why it was made.")] = None,
+    purpose: Annotated[str | None, typer.Option(**one_of(PURPOSES), help="Why it was made.")] = None,
     since: Annotated[str | None, typer.Option(metavar="SPAN", help="Started within 90s, 15m, 2h or 7d.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most this many, the newest.")] = 20,
+    limit: Newest = 20,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for more, until Ctrl-C.")] = False,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="One JSON value a line.")] = False,
 ) -> None:
@@ -43,7 +48,8 @@ def command(
     if attempt is not None:
         _one(state, attempt)
         return
-    filters = attempts.Filters(task, agent, _outcome(outcome), model, purpose, run, since_moment(since), limit)
+    since_when = since_moment(since)
+    filters = attempts.Filters(task, agent, _outcome(outcome), model, _purpose(purpose), run, since_when, limit)
     if not state.has_ledger() and not follow:
         state.out("log", [], table([]))
         return
@@ -64,6 +70,14 @@ def _outcome(text: str | None) -> str | None:
     from metaagent.errors import UsageError
 
     raise UsageError(f"no outcome '{text}'", mend=f"one of: {', '.join(OUTCOMES)}")
+
+
+def _purpose(text: str | None) -> str | None:
+    if text is None or text in PURPOSES:
+        return text
+    from metaagent.errors import UsageError
+
+    raise UsageError(f"no purpose '{text}'", mend=f"one of: {', '.join(PURPOSES)}")
 
 
 def since_moment(span: str | None) -> datetime | None:

@@ -23,7 +23,7 @@ def command(
     from metaagent.ledger import protocols
 
     state = current()
-    with state.ledger() as ledger:
+    with state.ledger(read_only=True) as ledger:
         first, second = protocols.load(ledger, one), protocols.load(ledger, other)
         changes = _changes(first, second)
         flips = _flips(ledger, first, second) if evidence else None

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from metaagent.cli.complete import complete_among, complete_domain, complete_protocol
-from metaagent.cli.state import State, current
+from metaagent.cli.complete import complete_domain, complete_protocol, one_of
+from metaagent.cli.state import State, complete_model, current
 
 if TYPE_CHECKING:
     from metaagent.ledger.database import Ledger
@@ -22,14 +22,14 @@ def export(
         str | None,
         typer.Argument(metavar="[V]", help="v3, or a hash; default: in force.", autocompletion=complete_protocol),
     ] = None,
-    to: Annotated[
-        str, typer.Option("--to", metavar="|".join(FORMS), help="The form.", autocompletion=complete_among(FORMS))
-    ] = "json",
-    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Default: stdout.")] = None,
+    to: Annotated[str, typer.Option("--to", **one_of(FORMS), help="The form.")] = "json",
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help="Default, and -: stdout.")
+    ] = None,
 ) -> None:
     """Print what was learned in a form that other tools read; python: a module that holds the fixers."""
     from metaagent.cli import render
-    from metaagent.errors import StorageError, UsageError
+    from metaagent.errors import UsageError
     from metaagent.learning.export import FORMS as MAKE
     from metaagent.learning.export import Export
     from metaagent.learning.standing import known, sentence
@@ -47,17 +47,29 @@ def export(
             text = MAKE[to](Export(protocol, readable, _base_model(state, protocol), standing))
     if protocol.remedies:
         state.notice(f"v{protocol.version}: {standing}")
-    if output is None:
+    if output is None or str(output) == "-":
         render.show(text.rstrip("\n"))
         return
-    try:
-        with output.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise UsageError(f"{output} is there already, and is kept", mend=f"-o {output}.new") from None
-    except OSError as error:
-        raise StorageError(f"cannot write {output}: {error.strerror}") from error
+    _write_new(output, text)
     state.notice(f"wrote {output}")
+
+
+def _write_new(path: Path, text: str) -> None:
+    """Nobody's file is lost, and half a file is none."""
+    from metaagent.errors import StorageError, UsageError
+
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            try:
+                file.write(text)
+                file.flush()
+            except OSError:
+                path.unlink()
+                raise
+    except FileExistsError:
+        raise UsageError(f"{path} is there already, and is kept", mend=f"-o {path}.new") from None
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _python(state: State, ledger: Ledger, protocol: Protocol, readable: tuple[str, ...]) -> str:
@@ -70,24 +82,32 @@ def _python(state: State, ledger: Ledger, protocol: Protocol, readable: tuple[st
 
 
 def import_(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `protocol export --to json` wrote.")],
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="What `protocol export --to json` wrote; - is standard input.")
+    ],
     domain: Annotated[
         str | None,
         typer.Option(metavar="DOMAIN", help="For this domain in place of its own.", autocompletion=complete_domain),
     ] = None,
-    model: Annotated[str | None, typer.Option(metavar="MODEL", help="For this model in place of its own.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(metavar="MODEL", help="For this model in place of its own.", autocompletion=complete_model),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check it.")] = False,
 ) -> None:
     """Take another workspace's protocol as a candidate, never as what is in force: a trial decides."""
-    from metaagent.learning.imports import checked, note_import, read_file
+    from metaagent.cli.fingerprint import opened, shown_name
+    from metaagent.learning.imports import checked, note_import, read_stream
     from metaagent.ledger.protocols import protocol_hash
 
-    state = current()
-    domain, model, remedies = checked(read_file(file), str(file), domain, model)
+    state, where = current(), shown_name(file)
+    with opened(file) as stream:
+        text = read_stream(stream, where)
+    domain, model, remedies = checked(text, where, domain, model)
     digest = protocol_hash(domain, model, remedies)
     if not dry_run:
         with state.ledger() as ledger:
-            note_import(ledger, domain, model, remedies, str(file))
+            note_import(ledger, domain, model, remedies, where)
     data = {"candidate": digest, "domain": domain, "model": model, "remedies": len(remedies), "dry_run": dry_run}
     state.out("protocol", data, f"{digest[:12]}  {len(remedies)} remedies for {domain or 'any domain'} on {model}")
     state.notice(f"it is a candidate; next: metaagent learn test --protocol {digest[:12]}")

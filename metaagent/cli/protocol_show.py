@@ -82,7 +82,7 @@ def show(protocol: Name) -> None:
     from metaagent.ledger import protocols
 
     state = current()
-    with state.ledger() as ledger:
+    with state.ledger(read_only=True) as ledger:
         found = protocols.load(ledger, protocol)
     state.out("protocol", document(found), *_human(found))
 

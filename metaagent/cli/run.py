@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from metaagent.cli.complete import one_of
+from metaagent.cli.locking import IF_LOCKED
 from metaagent.cli.state import complete_agent, complete_task, current
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ def command(
     retries: Annotated[int | None, typer.Option(min=0, max=10, help="Further rungs after the first try.")] = None,
     budget: Annotated[str | None, typer.Option(metavar="BUDGET", help="10m, 200calls or 50ktokens.")] = None,
     if_locked: Annotated[
-        str | None, typer.Option(metavar="skip|wait|fail", help="Be the only run; what to do when one is going on.")
+        str | None, typer.Option(**one_of(IF_LOCKED), help="Be the only run; what to do when one is going on.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and by whom.")] = False,
 ) -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from metaagent.cli import listing
-from metaagent.cli.complete import complete_domain
+from metaagent.cli.changes import PRIORITIES
+from metaagent.cli.complete import complete_check, complete_domain, complete_status, one_of
 from metaagent.cli.render import counted
 from metaagent.cli.state import complete_agent, complete_task, current, noun, printable
 
@@ -19,13 +20,20 @@ app = noun("Tasks: what is to be done, by whom, and what became of it.")
 TaskId = Annotated[str, typer.Argument(metavar="TASK", help="A task's id.", autocompletion=complete_task)]
 TaskIds = Annotated[list[str], typer.Argument(metavar="TASK...", help="Tasks' ids.", autocompletion=complete_task)]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would change.")]
-Priority = Annotated[str | None, typer.Option(metavar="high|normal|low", help="How urgent it is.")]
+Priority = Annotated[str | None, typer.Option(**one_of(PRIORITIES), help="How urgent it is.")]
 
 
 @app.command("list")
 def list_(
     status: Annotated[
-        list[str] | None, typer.Option("--status", "-s", metavar="STATUS", help="Only this status; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--status",
+            "-s",
+            metavar="STATUS",
+            help="Only this status; may be repeated.",
+            autocompletion=complete_status,
+        ),
     ] = None,
     agent: Annotated[
         str | None, typer.Option(metavar="AGENT", help="Assigned to this agent.", autocompletion=complete_agent)
@@ -184,7 +192,11 @@ def assign(
 
 
 @app.command("move")
-def move(task: TaskId, status: Annotated[str, typer.Argument(metavar="STATUS")], dry_run: DryRun = False) -> None:
+def move(
+    task: TaskId,
+    status: Annotated[str, typer.Argument(metavar="STATUS", autocompletion=complete_status)],
+    dry_run: DryRun = False,
+) -> None:
     """Move a task to another status by hand."""
     from metaagent.board.edit import Move
     from metaagent.cli.changes import change
@@ -281,7 +293,10 @@ def validate(
 
 @app.command("checks")
 def checks(
-    check: Annotated[str | None, typer.Argument(metavar="CHECK", help="One check with all its options.")] = None,
+    check: Annotated[
+        str | None,
+        typer.Argument(metavar="CHECK", help="One check with all its options.", autocompletion=complete_check),
+    ] = None,
 ) -> None:
     """List the checks that a task may name, or show one with its options."""
     from dataclasses import asdict

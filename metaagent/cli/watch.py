@@ -20,7 +20,6 @@ def command(
     budget: Annotated[str | None, typer.Option(metavar="BUDGET", help="For each run, such as 10m.")] = None,
 ) -> None:
     """Run whenever the board changes, until Ctrl-C."""
-    import signal
 
     from metaagent.cli.progress import show_summary, watching
     from metaagent.errors import InterruptedRunError, MetaagentError, told
@@ -45,6 +44,5 @@ def command(
         return summary.status != InterruptedRunError.exit_status
 
     logging.getLogger("watchfiles").setLevel(logging.ERROR)  # it would warn of the Ctrl-C that ends us
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt), watching(state) as observer:
         watch(workspace, work, observer)

@@ -178,7 +178,7 @@ def _parameters(remedy: Remedy) -> list[str]:
         if name not in OPTIONS or name == "constrained" or OPTIONS[name](value):
             continue
         if name == "stop":
-            lines += [f"PARAMETER stop {json.dumps(word, ensure_ascii=False)}" for word in map(_plain, value) if word]
+            lines += [f"PARAMETER stop {_quoted(word)}" for word in map(_plain, value) if word]
         else:
             lines.append(f"PARAMETER {name} {value}")
     return lines
@@ -204,7 +204,7 @@ def _escaped(found: re.Match[str]) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A Modelfile's long text; three quotes inside would end it."""
+    """A Modelfile's long text, which knows no escapes; three quotes inside would end it."""
     return '"""' + text.replace('"""', "'''") + '"""'
 
 

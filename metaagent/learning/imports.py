@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from metaagent.errors import UsageError
 from metaagent.learning.export import read_json
@@ -28,12 +29,20 @@ def read_file(path: Path) -> str:
     """The text of a protocol's file. Raises UsageError for what cannot be read, and for more than ``LARGEST_FILE``."""
     try:
         with path.open("rb") as file:
-            held = file.read(LARGEST_FILE + 1)
-        if len(held) > LARGEST_FILE:
-            raise UsageError(f"{path} is larger than a protocol may be: {LARGEST_FILE // 1_000_000} MB")
+            return read_stream(file, str(path))
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from error
+
+
+def read_stream(stream: BinaryIO, where: str) -> str:
+    """The same of an open file, or of a pipe."""
+    held = stream.read(LARGEST_FILE + 1)
+    if len(held) > LARGEST_FILE:
+        raise UsageError(f"{where} is larger than a protocol may be: {LARGEST_FILE // 1_000_000} MB")
+    try:
         return held.decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"cannot read {path}: {error}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"cannot read {where}: {error}") from error
 
 
 def checked(

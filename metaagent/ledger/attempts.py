@@ -307,6 +307,8 @@ def _where(filters: Filters) -> tuple[str, list[Any]]:
 
 def find(ledger: Ledger, prefix: str) -> list[str]:
     """Ids of attempts that start or end with the text: people type parts of an id."""
+    if not prefix.isalnum():  # no part of an id; to LIKE % and _ would mean any
+        return []
     rows = ledger.query("SELECT id FROM attempts WHERE id LIKE ? OR id LIKE ? LIMIT 20", (f"{prefix}%", f"%{prefix}"))
     return [row[0] for row in rows]
 

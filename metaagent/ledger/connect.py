@@ -100,6 +100,18 @@ def closing_lock(lock: LedgerLock) -> Iterator[None]:
         lock.close()
 
 
+def latest_id(connection: sqlite3.Connection) -> str:
+    """The largest id that the writer of a row made; empty where there is none. Digests and numbers are none."""
+    tables = connection.execute(
+        """SELECT name FROM sqlite_master m WHERE type = 'table'
+           AND EXISTS (SELECT 1 FROM pragma_table_info(m.name) WHERE name = 'id' AND pk = 1 AND type = 'TEXT')"""
+    ).fetchall()
+    largest = [
+        connection.execute(f'SELECT max(id) FROM "{name}" WHERE id < ?', ("8",)).fetchone() for (name,) in tables
+    ]
+    return max((one for (one,) in largest if one is not None and len(one) == 26), default="")
+
+
 class OutdatedError(LedgerError):
     """The schema is older than this code; opening it for writing migrates it."""
 
@@ -156,7 +168,7 @@ def _prepare_file(path: Path) -> None:
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    uri = f"file:{quote(str(path.absolute()))}?mode={mode}"
+    uri = f"file:{quote(os.fsencode(path.absolute()))}?mode={mode}"  # bytes: the locale may not know the name
     return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, cached_statements=256)
 
 

@@ -81,6 +81,7 @@ class Ledger:
         try:
             with self._lock:
                 self._connection = connect.open_writable(self.path, self._lock, self._session)
+                new_ulid.after(connect.latest_id(self._connection))
         except BaseException:
             self._lock.close()
             raise

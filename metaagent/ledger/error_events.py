@@ -39,6 +39,12 @@ def list_events(ledger: Ledger, filters: EventFilters, limit: int) -> list[Row]:
     return ledger.query(f"{_EVENTS} {where} ORDER BY e.time DESC, e.id DESC LIMIT ?", (*values, limit))
 
 
+def validators(ledger: Ledger) -> list[str]:
+    """Who reported error events."""
+    rows = ledger.query("SELECT DISTINCT validator FROM error_events WHERE validator <> '' ORDER BY validator")
+    return [row[0] for row in rows]
+
+
 def learnable(ledger: Ledger, filters: EventFilters) -> list[Row]:
     """What patterns are mined from, oldest first: the events of attempts that ran or were measured, with each model as
     it was last met. Not those of trials, and no failures of the infrastructure."""

@@ -159,7 +159,7 @@ def for_runs(ledger: Ledger, domain: str | None, model: str) -> InForce:
 def load(ledger: Ledger, name: str) -> Protocol:
     """By hash or the beginning of one, or by version: ``v3``, or ``DOMAIN:v3`` where several domains have it; ``v0`` or
     ``0`` is the empty protocol."""
-    if name in ("v0", "0", ""):
+    if name in ("v0", "0"):
         return empty()
     domain, _, last = name.rpartition(":")
     version = re.fullmatch(r"v?(\d{1,5})", last)
@@ -167,7 +167,9 @@ def load(ledger: Ledger, name: str) -> Protocol:
         rows = ledger.query("SELECT * FROM protocols WHERE version = ? ORDER BY domain, model", (int(version[1]),))
         rows = [row for row in rows if not domain or row["domain"] == domain]
     else:
-        rows = ledger.query("SELECT * FROM protocols WHERE hash LIKE ? LIMIT 2", (name + "%",))
+        rows = (
+            ledger.query("SELECT * FROM protocols WHERE hash LIKE ? LIMIT 2", (name + "%",)) if name.isalnum() else []
+        )
     if len(rows) == 1:
         return _protocol(rows[0], rows[0]["model"])
     if not rows:

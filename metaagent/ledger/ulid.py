@@ -6,6 +6,7 @@ Monotonic within a process: two made in one millisecond differ by one, so that r
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from datetime import UTC, datetime
@@ -16,6 +17,15 @@ _RANDOM_BITS = 80
 _LOW_BITS = 20
 _LOW_MASK = (1 << _LOW_BITS) - 1
 _POOL_BYTES = 2560
+_FORM = re.compile(f"[0-6][{_ALPHABET}]{{25}}")
+"""Those of the last millennia are left out: there must be room after each."""
+
+
+def _milliseconds(ulid: str) -> int:
+    milliseconds = 0
+    for character in ulid[:10]:
+        milliseconds = milliseconds * 32 + _ALPHABET.index(character)
+    return milliseconds
 
 
 def _encode(value: int, bits: int) -> str:
@@ -51,6 +61,16 @@ class UlidMaker:
                 self._low += 1
             return self._prefix + _PAIRS[self._low >> 10] + _PAIRS[self._low & 1023]
 
+    def after(self, ulid: str) -> None:
+        """From now on they are larger than this one, whichever process made it: the clock may have stepped back since.
+        What is no ULID changes nothing."""
+        if not _FORM.fullmatch(ulid):
+            return
+        milliseconds = _milliseconds(ulid)
+        with self._lock:
+            if milliseconds >= max(self._milliseconds, time.time_ns() // 1_000_000):
+                self._start(milliseconds + 1)
+
     def _start(self, milliseconds: int) -> None:
         if not self._pool:
             self._pool = os.urandom(_POOL_BYTES)
@@ -77,7 +97,4 @@ def ulid_floor(moment: datetime) -> str:
 
 def ulid_time(ulid: str) -> datetime:
     """When it was made, to the millisecond."""
-    milliseconds = 0
-    for character in ulid[:10]:
-        milliseconds = milliseconds * 32 + _ALPHABET.index(character)
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return datetime.fromtimestamp(_milliseconds(ulid) / 1000, UTC)

@@ -7,6 +7,7 @@ name; an empty text where nothing is.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Callable, Collection, Mapping
@@ -40,6 +41,13 @@ MOST_WORDS: Final = 200
 """Phrases of a trigger, in each of its lists."""
 LONGEST_NAME: Final = 200
 """Characters of a name, a phrase or a word to stop at."""
+MOST_STEPS: Final = 64
+"""Steps or rules of one fixer; learning makes a handful."""
+LONGEST_CODE: Final = 2_000
+"""Characters of SQL or Python in a step or a rule: parsed anew for each reply."""
+LONGEST_SCHEMA: Final = 200_000
+LONGEST_OPTIONS: Final = 20_000
+"""Characters of a check's options, as JSON."""
 
 CONTROL: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\U000e0000-\U000e007f]"
@@ -107,15 +115,21 @@ def _check_form(about: str, settings: Mapping[str, Any], form: Form) -> None:
 
 
 def _check_options(about: str, check: Check) -> None:
-    """A public check of a registered validator, with options that it takes."""
+    """A public check of a registered validator, with options that it takes. Schemas with references may take a time
+    that doubles with each of them."""
+    from metaagent.validators.accept import compiled
     from metaagent.validators.base import KEY_ONLY, get  # read only where a protocol has checks
 
     if check.validator in KEY_ONLY:
         raise ValueError(f"{about}: its options are the answer, so it cannot be a public check")
+    if len(json.dumps(check.options)) > LONGEST_OPTIONS:
+        raise ValueError(f"{about}: its options must be at most {LONGEST_OPTIONS} characters of JSON")
     try:
         get(check.validator)(check.options)
     except ValueError as error:
         raise ValueError(f"{about}: {error}") from error
+    if check.validator == "json.schema" and compiled(check.options["schema"]) is None:
+        raise ValueError(f"{about}: a schema of a protocol has no references, and none of the rarer keywords")
 
 
 # Tests of single values
@@ -239,8 +253,8 @@ _RULES: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 def _steps_flaw(value: Any) -> str:
-    if not isinstance(value, list) or not value:
-        return "must be a list of steps"
+    if not isinstance(value, list) or not 0 < len(value) <= MOST_STEPS:
+        return f"must be a list of at most {MOST_STEPS} steps"
     return next(filter(None, map(_step_flaw, value)), "")
 
 
@@ -265,7 +279,7 @@ def _fits(name: str, value: Any) -> bool:
     if name in ("columns", "codes"):
         return _is_texts(value)
     if name in ("table", "where", "column", "name", "is", "do"):
-        return isinstance(value, str)
+        return isinstance(value, str) and len(value) <= LONGEST_CODE
     if name in _NUMBERS:
         return not _whole(*_NUMBERS[name])(value)
     if name in ("from", "to"):
@@ -276,8 +290,8 @@ def _fits(name: str, value: Any) -> bool:
 
 
 def _rules_flaw(value: Any) -> str:
-    if not isinstance(value, list):
-        return "must be a list of rules"
+    if not isinstance(value, list) or len(value) > MOST_STEPS:
+        return f"must be a list of at most {MOST_STEPS} rules"
     return next(filter(None, map(_rewrite_flaw, value)), "")
 
 
@@ -287,6 +301,8 @@ def _rewrite_flaw(rule: Any) -> str:
     kind, when = rule["kind"], rule.get("when") or {}
     if missing := [name for name in _RULES[kind] if not isinstance(rule.get(name), str)]:
         return f"must say {' and '.join(missing)}, as text, in a rule of kind {kind!r}"
+    if any(len(rule[name]) > LONGEST_CODE for name in _RULES[kind]):
+        return f"must not have texts of more than {LONGEST_CODE} characters in a rule"
     if kind == "result" and rule["if"] not in CONDITIONS:
         return f"must not ask for {rule['if'][:40]!r}: known are {', '.join(CONDITIONS)}"
     if kind == "text" and rule["find"] not in PATTERNS:
@@ -325,7 +341,10 @@ _KINDS: Final[Mapping[str, Form]] = {
     "route": Form({"goal": _TEXT, "model": model_flaw}, ("goal", "model")),
 }
 _RANK: Final[Mapping[str, Flaw]] = {"rank": _whole(0, 1000)}
-_SCHEMA: Final[Mapping[str, Flaw]] = {**_RANK, "schema": _TEXT}
+_SCHEMA: Final[Mapping[str, Flaw]] = {
+    **_RANK,
+    "schema": _must(f"a text of at most {LONGEST_SCHEMA} characters", lambda value: _is_text(value, LONGEST_SCHEMA)),
+}
 _PLAIN: Final = Form(_RANK)
 _FIXERS: Final[Mapping[str, Form]] = {
     "json.fields": Form({**_RANK, "program": program_flaw}, ("program",)),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -168,6 +170,27 @@ def test_names_of_the_workspace_are_completed(words: str, offered: list[str], tm
     assert complete(f"metaagent {words}", place.root) == offered
 
 
+def options(command: Any, path: str) -> Iterator[tuple[str, Any]]:
+    yield from ((f"{path} {option.opts[0]}", option) for option in command.params)
+    for name, child in getattr(command, "commands", {}).items():
+        yield from options(child, f"{path} {name}")
+
+
+@pytest.mark.parametrize("noun", [name for group in NOUNS.values() for name in group])
+def test_every_option_of_few_values_is_completed(noun: str) -> None:
+    for path, option in options(load(noun), noun):
+        if re.fullmatch(r"[a-z-]+(\|[a-z-]+)+", option.metavar or ""):
+            assert option._custom_shell_complete is not None, path
+
+
+def test_few_values_are_offered(workspace: Path) -> None:
+    assert complete("metaagent learn plan --metric s", workspace) == ["score"]
+    assert complete("metaagent evaluate --split ", workspace) == ["mine", "gate", "sealed"]
+    assert complete("metaagent task list --status in", workspace) == ["inbox", "in_progress"]
+    assert complete("metaagent task move TASK-001 D", workspace) == ["DONE"]
+    assert complete("metaagent task checks sql", workspace) == ["sql.result"]
+
+
 def test_completion_is_silent_where_there_is_no_workspace(tmp_path: Path) -> None:
     assert complete("metaagent task show T", tmp_path) == []
 
@@ -243,3 +266,11 @@ def test_no_parameter_shares_its_name_with_a_global_option(name: str) -> None:
     for one in (command, *getattr(command, "commands", {}).values()):
         names = [param.name for param in one.params]
         assert len(names) == len(set(names)), one.name
+
+
+def test_a_workspace_whose_name_the_locale_does_not_know(tmp_path: Path, spawn: Callable[..., Any]) -> None:
+    place = trying.make(tmp_path / "wö rk", 3)
+    for command in (("task", "add", "Größe"), ("status",), ("ledger", "check")):
+        ran = spawn("-C", place.root, *command, env={"LC_ALL": "C", "PYTHONUTF8": "0"})
+        assert ran.returncode == 0, ran.stderr
+    assert "Größe" in place.board_path.read_text(encoding="utf-8")

@@ -126,6 +126,48 @@ def test_of_a_chain_the_last_counts(cli: Cli) -> None:
     assert [one["template"] for one in records(ran)] == ["CartError shop/cart.py:total: no price"]
 
 
+QUOTED = """\
+Traceback (most recent call last):
+  File "/home/x/shop/cart.py", line 12, in total
+    return run(cmd)
+shop.WorkerError: the worker failed:
+{between}Traceback (most recent call last):
+  File "/home/x/shop/worker.py", line 3, in go
+    x = 1/0
+ZeroDivisionError: division by zero
+{end}"""
+
+
+@pytest.mark.parametrize(("between", "end"), [("", ""), ("\n", "\nlater\n"), ('"""\n', '"""\n')])
+def test_a_traceback_that_a_message_quotes_is_part_of_it(between: str, end: str, cli: Cli) -> None:
+    text = QUOTED.format(between=between, end=end)
+    ran = cli("fingerprint", "-", "--format", "traceback", "--jsonl", input=text + TRACEBACK)
+    heads = [str(one["template"]).partition(":")[0] for one in records(ran)]
+    assert heads == ["WorkerError shop/cart.py", "KeyError shop/cart.py"]
+
+
+def test_what_a_worker_process_sent_is_the_cause_of_what_surfaced(cli: Cli) -> None:
+    text = QUOTED.format(between='"""\n', end='"""\n').replace("shop.WorkerError: the worker failed", "RemoteTraceback")
+    text += "\nThe above exception was the direct cause of the following exception:\n\n" + TRACEBACK.partition("\n")[2]
+    ran = cli("fingerprint", "-", "--format", "traceback", "--jsonl", input=text)
+    assert [str(one["template"]).partition(" ")[0] for one in records(ran)] == ["KeyError"]
+
+
+def test_two_tracebacks_in_a_row_are_two(cli: Cli) -> None:
+    text = TRACEBACK.removeprefix("before\n").removesuffix("after\n") * 2
+    assert len(records(cli("fingerprint", "-", "--format", "traceback", "--jsonl", input=text))) == 2
+
+
+@pytest.mark.parametrize("form", ["log", "jsonl", "traceback"])
+def test_what_looks_like_a_credential_is_not_shown(form: str, cli: Cli) -> None:
+    said = "refused: password=hunter2secret, token ghp_abcdefghijklmnopqrstuvwxyz0123"
+    text = {"log": said, "jsonl": json.dumps({"message": said}), "traceback": TRACEBACK.replace("'apple'", said)}[form]
+    for options in ((), ("--jsonl",), ("--json",)):
+        ran = cli("fingerprint", "-", "--format", form, *options, input=text)
+        assert ran.out and "hunter2" not in ran.out and "ghp_" not in ran.out
+    assert "password=[masked]" in ran.out
+
+
 def test_a_pipe_is_read_and_a_folder_is_none(cli: Cli, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)

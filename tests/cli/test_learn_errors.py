@@ -87,3 +87,27 @@ def test_no_ledger_yet(cli: Cli) -> None:
     assert (ran.status, ran.out) == (0, "")
     assert "metaagent run" in ran.err
     assert cli("learn", "errors", "--json").json == []
+
+
+@pytest.mark.parametrize("command", [("errors",), ("patterns",)])
+@pytest.mark.usefixtures("mined")
+def test_an_unknown_validator_names_the_nearest(command: tuple[str], cli: Cli) -> None:
+    ran = cli("learn", *command, "--validator", "json.expectd")
+    assert (ran.status, "did you mean 'json.expected'?" in ran.err) == (2, True)
+
+
+@pytest.mark.usefixtures("mined")
+def test_what_is_out_of_bounds_is_said(cli: Cli) -> None:
+    for arguments in (("learn", "errors"), ("log",), ("artifact", "list")):
+        assert cli(*arguments, "--limit", 10**23).status == 2
+    for arguments in (("learn", "errors"), ("log",), ("evaluate",)):
+        ran = cli(*arguments, "--since", "99999999999999d")
+        assert (ran.status, "longer than a century" in ran.err) == (2, True)
+    assert cli("log", "--purpose", "fun").status == 2
+    for verb in ("plan", "test"):
+        assert "no metric 'x'" in cli("learn", verb, "--metric", "x").err
+
+
+@pytest.mark.usefixtures("mined")
+def test_nothing_that_matches_is_not_nothing_at_all(cli: Cli) -> None:
+    assert "no error event is like that" in cli("learn", "errors", "--domain", "data.xml").err

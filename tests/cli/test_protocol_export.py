@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import resource
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,6 +55,36 @@ def test_a_file_that_is_there_is_kept(learned: str, cli: Cli, workspace: Path) -
     before = target.read_text(encoding="utf-8")
     ran = cli("protocol", "export", "-o", target, "--to", "modelfile")
     assert ran.status == 2 and target.read_text(encoding="utf-8") == before
+
+
+def test_a_dash_is_standard_output_and_input(learned: str, cli: Cli, workspace: Path) -> None:
+    text = cli("protocol", "export", learned[:12], "-o", "-").out
+    assert json.loads(text)["hash"] == learned and not (workspace / "-").exists()
+    ran = cli("protocol", "import", "-", "--domain", "text", "--dry-run", "--json", input=text)
+    assert ran.json["domain"] == "text", ran.err
+    assert "standard input is larger" in cli("protocol", "import", "-", input=" " * (LARGEST_FILE + 1)).err
+
+
+def test_half_a_file_is_not_left(workspace: Path, spawn: Callable[..., Any]) -> None:
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (600_000, 600_000))  # enough for the ledger's own files
+
+    rules = [Remedy("rule", f"r{n}", {"text": "x" * 20_000}) for n in range(40)]
+    with Workspace(workspace).open_ledger() as ledger:
+        large = protocols.record(ledger, "data.json", "m", rules).hash
+    ran = spawn("protocol", "export", large, "-o", "out.json", preexec_fn=limit)
+    assert ran.returncode == 74 and "cannot write out.json" in ran.stderr, ran.stderr
+    assert not (workspace / "out.json").exists()
+
+
+@pytest.mark.parametrize("name", ["", "%", "_", "______"])
+def test_what_is_the_beginning_of_no_hash_names_no_protocol(name: str, learned: str, cli: Cli, workspace: Path) -> None:
+    for command in (("protocol", "show", name), ("protocol", "export", name), ("learn", "promote", name, "--why", "x")):
+        ran = cli(*command)
+        assert ran.status == 2 and "no protocol is named" in ran.err
+    assert cli("learn", "rollback", "--to", name, "--why", "x").status == 2
+    with Workspace(workspace).open_ledger() as ledger:
+        assert protocols.active(ledger, "data.json", "qwen2.5-coder-1.5b").hash == learned
 
 
 def test_an_import_is_a_candidate_and_never_in_force(workspace: Path, cli: Cli) -> None:
@@ -164,3 +196,11 @@ def test_what_a_person_puts_in_force_has_a_reason(learned: str, why: str, cli: C
     with Workspace(workspace).open_ledger() as ledger:
         assert protocols.active(ledger, "data.json", "qwen2.5-coder-1.5b").hash == learned
         assert len(ledger.query("SELECT id FROM activations")) == 1
+
+
+def test_a_look_and_a_dry_run_make_no_ledger(workspace: Path, cli: Cli) -> None:
+    looks = (("show", "v1"), ("diff", "v0", "v1"), ("export",))
+    dry = (("promote", "v1", "--why", "x", "--dry-run"), ("rollback", "--why", "x", "--dry-run"))
+    for command in (*(("protocol", *look) for look in looks), *(("learn", *one) for one in dry)):
+        assert cli(*command).status == 2
+        assert not (workspace / ".metaagent" / "ledger.db").exists()

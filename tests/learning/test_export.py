@@ -50,8 +50,14 @@ def test_a_protocol_that_adds_nothing_is_a_valid_export_too(form: str) -> None:
 def test_a_modelfile_has_one_from_line_and_its_long_texts_are_closed() -> None:
     text = as_modelfile(export(*REMEDIES))
     assert text.startswith("FROM qwen:1.5b\n")
-    assert "PARAMETER num_predict 900" in text and 'PARAMETER stop "END"' in text and "constrained" not in text
-    assert text.count('"""') == 2 * (1 + 2 * MOST_EXAMPLES)
+    assert "PARAMETER num_predict 900" in text and 'PARAMETER stop """END"""' in text and "constrained" not in text
+    assert text.count('"""') == 2 * (2 + 2 * MOST_EXAMPLES)
+
+
+def test_a_word_to_stop_at_stands_in_a_modelfile_as_it_is() -> None:
+    text = as_modelfile(export(Remedy("option", "options", {"stop": ["\n\n", 'a"b', "\\", " x "]})))
+    assert 'stop """\n\n"""\n' in text and 'stop """a"b"""\n' in text  # Ollama's parser knows no escapes
+    assert 'stop """\\"""\n' in text and 'stop """ x """\n' in text
 
 
 def test_json_goes_round() -> None:

@@ -49,6 +49,8 @@ def test_dotted_names_merge_at_once_and_what_names_itself_does_not() -> None:
     assert templates(["class a.b.Cat is loaded", "class a.b.Dog is loaded"]) == {"class <*> is loaded"}
     assert len(templates(["got action.SCREEN_ON now", "got action.SCREEN_OFF now"])) == 2
     assert len(templates(["caught java.io.IOException now", "caught java.lang.Error now"])) == 2
+    assert len(templates(["a requests.exceptions.ReadTimeout", "a requests.exceptions.InvalidURL"])) == 2
+    assert len(templates(["a db.utils.OperationalFault", "a db.utils.ProgrammingFault"])) == 2
 
 
 def test_a_word_beside_a_variable_goes_into_it_when_it_is_rare() -> None:

@@ -97,6 +97,7 @@ def test_the_log_filters(ledger: Ledger) -> None:
     assert ids(agent="nobody") == ids(model="none") == ids(run_id="none") == ids(purpose="trial") == []
     assert [row["id"] for row in attempts.of_task(ledger, "TASK-002")] == [new.id]
     assert attempts.find(ledger, new.id[:20]) or attempts.find(ledger, new.id[-6:]) == [new.id]
+    assert attempts.find(ledger, "%") == attempts.find(ledger, "") == attempts.find(ledger, "_" * 26) == []
 
 
 def test_a_cursor_follows_the_order_of_durability(ledger: Ledger) -> None:

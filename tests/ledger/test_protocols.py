@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
+from unittest import mock
+
 import pytest
 
 from metaagent.errors import NotFoundError
 from metaagent.ledger import protocols
 from metaagent.ledger.database import Ledger
+from metaagent.ledger.ulid import new_ulid
 from metaagent.records import Protocol, Remedy
 
 RULE = Remedy("rule", "dates", {"text": "ISO dates"})
@@ -68,3 +72,15 @@ def test_the_version_before_may_be_that_of_a_domain_above(ledger: Ledger) -> Non
     narrow = put(ledger, "narrow", domain="data.json")
     found = protocols.before(ledger, narrow)
     assert (found.hash, found.domain) == (wide.hash, "data.json")
+
+
+def test_what_is_put_in_force_after_the_clock_stepped_back_is_in_force(tmp_path: Path) -> None:
+    """Else a rollback said that it was done, and the promotion stayed until the clock had caught up."""
+    path = tmp_path / "ledger.db"
+    with Ledger.open(path) as ledger:
+        learned = protocols.record(ledger, "data", "m", [Remedy("rule", "r", {"text": "x"})])
+        protocols.put_in_force(ledger, learned, "promote", "a trial")
+    new_ulid._after_fork()  # as in a new process
+    with mock.patch("metaagent.ledger.ulid.time.time_ns", return_value=10**18), Ledger.open(path) as ledger:  # in 2001
+        protocols.put_in_force(ledger, protocols.empty("data", "m"), "rollback", "a person")
+        assert protocols.active(ledger, "data", "m").remedies == ()

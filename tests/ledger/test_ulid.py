@@ -22,6 +22,25 @@ def test_they_increase_while_the_clock_steps_back() -> None:
     assert made == sorted(set(made))
 
 
+def test_they_go_on_after_what_another_process_made_although_the_clock_stepped_back() -> None:
+    with mock.patch("metaagent.ledger.ulid.time.time_ns", return_value=5_000_000_000):
+        last = UlidMaker()()
+    make = UlidMaker()
+    with mock.patch("metaagent.ledger.ulid.time.time_ns", return_value=4_000_000_000):
+        make.after(last)
+        made = [make(), make()]
+    assert last < made[0] < made[1]
+    with mock.patch("metaagent.ledger.ulid.time.time_ns", return_value=9_000_000_000):
+        assert ulid_floor(datetime.fromtimestamp(9, UTC)) <= make()
+
+
+@pytest.mark.parametrize("text", ["", "REC-001", "Z" * 26, "7" * 26, "0" * 64, "0" * 25 + "u"])
+def test_what_is_no_ulid_of_ours_holds_nothing_up(text: str) -> None:
+    make = UlidMaker()
+    make.after(text)
+    assert ulid_time(make()) < datetime(2100, 1, 1, tzinfo=UTC)
+
+
 def test_counting_carries_over_the_low_bits() -> None:
     make = UlidMaker()
     with mock.patch("metaagent.ledger.ulid.time.time_ns", return_value=5_000_000_000):

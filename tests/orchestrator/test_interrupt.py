@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Callable
@@ -120,3 +122,40 @@ def test_a_watch_ends_at_ctrl_c(make: Make) -> None:
     finally:
         end(process)
     assert place.where("DONE") == ["REC-001"]
+
+
+def ended_one(place: Place) -> None:
+    """Waits for the first attempt that has ended."""
+    while True:
+        with contextlib.suppress(sqlite3.OperationalError):  # the ledger is being made
+            if place.rows("SELECT 1 FROM outcomes"):
+                return
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "arguments", [("evaluate", "--tasks", "records", "--jobs", "1"), ("learn", "aa", "--jobs", "1")]
+)
+def test_a_measurement_that_is_interrupted_says_so(
+    make: Make, arguments: tuple[str, ...], number: signal.Signals
+) -> None:
+    place = make(40)
+    place.write_script([SLOW])
+    process = command(place.root, *arguments, start_new_session=True)
+    ended_one(place)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 130 and "interrupted" in err, err
+    place.nothing_left_behind()
+
+
+def test_an_interrupted_full_cycle_does_not_say_that_there_was_nothing_to_learn(make: Make) -> None:
+    place = make(40)
+    place.write_script([SLOW])
+    process = command(place.root, "full-cycle", "--jobs", "1", start_new_session=True)
+    ended_one(place)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "stopped before it learned" in err and "nothing to learn" not in out + err

@@ -106,6 +106,11 @@ def test_what_does_not_apply_is_nothing(own: Any, expression: list[Any]) -> None
     assert value(own, expression, zero=0) is NOTHING
 
 
+def test_a_number_of_a_million_digits_is_nothing() -> None:
+    assert value(3, ["written", "0", ["scale", "1e9999999", OWN]]) is NOTHING
+    assert value("A 7", ["pad", 10**12, OWN]) is NOTHING
+
+
 def test_minor_units_follow_the_currency_of_another_field() -> None:
     for currency, wanted in (("EUR", 1250), ("JPY", 12.5), ("KWD", 12500)):
         got = value(12.5, ["minor", "currency", OWN], currency=currency)

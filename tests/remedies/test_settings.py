@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from metaagent.records import Remedy
 from metaagent.remedies import apply, settings
 from metaagent.remedies.fixers import BUILT_IN
-from metaagent.remedies.json.fields.form import program_flaw
+from metaagent.remedies.json.fields.form import MOST_PARTS, program_flaw
 from metaagent.remedies.settings import (
     MOST_POOLED,
     MOST_RUNGS,
@@ -98,6 +98,9 @@ def test_what_learning_makes_holds(remedy: Remedy) -> None:
         ("check", "no.such", {}, "unknown check"),
         ("check", "user", {"path": "../evil.py"}, "unknown option"),
         ("check", "json.expected", {"value": 1}, "cannot be a public check"),
+        ("check", "json.schema", {"schema": {"$ref": "#"}}, "no references"),
+        ("check", "json.schema", {"schema": {"allOf": [{}], "unevaluatedProperties": False}}, "no references"),
+        ("check", "text.contains", {"all": ["x" * 30_000]}, "at most 20000 characters"),
         ("charm", "x", {}, "cannot do"),
         ("fixer", "text.fence", {"anything": 1}, "no setting 'anything'"),
         ("fixer", "text.fence", {"rank": "first"}, "rank must be"),
@@ -105,6 +108,9 @@ def test_what_learning_makes_holds(remedy: Remedy) -> None:
         ("fixer", "json.fields", {"program": 17}, "program must have"),
         ("fixer", "sql.views", {}, "needs steps"),
         ("fixer", "sql.views", {"steps": {}}, "steps must be a list"),
+        ("fixer", "sql.views", {"steps": [{"do": "ties", "by": "id"}] * 65}, "at most 64 steps"),
+        ("fixer", "sql.views", {"steps": [{"do": "keep", "table": "t", "where": "1" * 2001}]}, "such a where"),
+        ("fixer", "sql.joins", {"schema": "CREATE TABLE (" * 20_000}, "at most 200000 characters"),
         ("fixer", "sql.views", {"steps": [{"do": "drop"}]}, "whose do is one of"),
         ("fixer", "sql.views", {"steps": [{"do": "keep", "table": "t"}]}, "must say where"),
         ("fixer", "sql.views", {"steps": [{"do": "ties", "by": {}}]}, "must not have such a by"),
@@ -114,6 +120,8 @@ def test_what_learning_makes_holds(remedy: Remedy) -> None:
         ("fixer", "python.rewrites", {"rules": {}}, "rules must be a list"),
         ("fixer", "python.rewrites", {"rules": [{"kind": "spell"}]}, "whose kind is one of"),
         ("fixer", "python.rewrites", {"rules": [{"kind": "whole"}]}, "must say give"),
+        ("fixer", "python.rewrites", {"rules": [{"kind": "whole", "give": "-" * 3000 + "1"}]}, "more than 2000"),
+        ("fixer", "python.rewrites", {"rules": [{"kind": "whole", "give": "1"}] * 65}, "at most 64 rules"),
         ("fixer", "python.rewrites", {"rules": [{"kind": "result", "if": "odd", "give": "1"}]}, "ask for 'odd'"),
         ("fixer", "python.rewrites", {"rules": [], "library": 5}, "name of a module"),
         ("fixer", "python.rewrites", {"rules": [], "library": {"name": "os\nx"}}, "name of a module"),
@@ -252,6 +260,11 @@ def nested(depth: int) -> list[Any]:
         (program(["own", 1]), "wrong number"),
         (program(["field", 5]), "without the name of a field"),
         (program(nested(99)), "deeper than"),
+        (program(["each", ["each", ["own"], ["text"]], ["own"]]), "no other 'each'"),
+        (program(["each", ["own"]]), "one expression in each 'each'"),
+        (program(["each", "upper", ["own"]]), "begin with an operator"),
+        (program(["replace", "a", "b" * 2001, ["own"]]), "texts of more than 2000"),
+        (program(["table", {str(n): n for n in range(MOST_PARTS)}, ["own"]]), f"more than {MOST_PARTS} parts"),
         (program(["own"], 5), "guards that are lists"),
         (program(["own"], ["moon", "full"]), "guard that does not exist: 'moon'"),
         (program(["own"], ["trait", "is nice"]), "trait that does not exist"),

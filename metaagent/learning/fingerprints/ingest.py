@@ -15,7 +15,7 @@ from hashlib import sha256
 from itertools import islice
 from typing import BinaryIO
 
-from metaagent.learning.fingerprints.fingerprint import LONGEST, Failure, Miner
+from metaagent.learning.fingerprints.fingerprint import Failure, Miner
 from metaagent.learning.fingerprints.readers import read
 from metaagent.ledger import foreign
 from metaagent.ledger.database import Ledger, Row
@@ -69,10 +69,10 @@ def ingest(ledger: Ledger, stream: BinaryIO, form: str, source: str, *, dry_run:
 
 
 def _failures(stream: BinaryIO, start: int, form: str, source: str) -> Iterator[Failure]:
-    """The failures as they are kept: messages cut, and credentials in them masked."""
+    """The failures as they are kept."""
     stream.seek(start)
     for failure in read(stream, form, source):
-        yield Failure(failure.kind, failure.head, foreign.storable(failure.message[:LONGEST]))
+        yield Failure(failure.kind, failure.head, foreign.storable(failure.message))
 
 
 class Tally:

@@ -60,7 +60,9 @@ _UNIT = re.compile(
     r"|h(?:ou)?rs?|days?|%|[kMG]?Hz|[AP]M|UTC|GMT|[A-Z][SD]T"
 )
 _DOTTED = re.compile(r"[A-Za-z_$@][\w$@-]*(?:[./$][\w$-]+)*\.[\w$-]*[A-Za-z][\w$/.-]*")
-_NAMES_ITSELF = re.compile(r".*[./][A-Z][A-Z_]+|.*(?:Exception|Error)")
+_NAMES_ITSELF = re.compile(
+    r".*[./][A-Z][A-Z_]+|.*(?:Exception|Error|Warning|Timeout|Fault|Failure|Interrupt)|.*\.(?:exceptions?|errors?)\.\w+"
+)
 
 _OPENED = {")": "(", "]": "[", "}": "{", ">": "<"}
 _BEFORE_USER = frozenset({"for", "by", "of", "from", "as", "invalid", "Invalid", "unknown"})

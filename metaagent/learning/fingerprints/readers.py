@@ -7,6 +7,7 @@ import re
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from io import TextIOWrapper
 from typing import Any, BinaryIO
@@ -16,6 +17,7 @@ from metaagent.learning.fingerprints import reports
 from metaagent.learning.fingerprints.fingerprint import LONGEST, Failure
 from metaagent.learning.fingerprints.reports import MalformedError
 from metaagent.learning.fingerprints.traceback_text import tracebacks
+from metaagent.ledger.mask import mask
 
 _SUFFIXES = {
     ".jsonl": "jsonl",
@@ -35,18 +37,20 @@ _RECORD = 1 << 24
 
 
 def read(stream: BinaryIO, form: str, name: str) -> Iterator[Failure]:
-    """The failures of one input in their order. Raises UsageError that names the line for what is not of the format."""
+    """The failures of one input in their order, with messages that are cut and hold nothing that looks like a
+    credential. Raises UsageError that names the line for what is not of the format."""
     try:
         for failure in READERS[form](stream):
-            yield failure if failure.message.isprintable() else _plain(failure)
+            message = failure.message[:LONGEST]
+            message = mask(message if message.isprintable() else _plain(message))
+            yield failure if message == failure.message else replace(failure, message=message)
     except MalformedError as error:
         raise UsageError(f"{name}, {error}", mend=f"--format {'|'.join(READERS)}") from error
 
 
-def _plain(failure: Failure) -> Failure:
+def _plain(message: str) -> str:
     """Without colours, and without halves of characters, which no JSON reader takes."""
-    text = _COLOURS.sub("", failure.message).encode("utf-8", "replace").decode("utf-8")
-    return Failure(failure.kind, failure.head, text)
+    return _COLOURS.sub("", message).encode("utf-8", "replace").decode("utf-8")
 
 
 def format_named(text: str | None, name: str) -> str:
@@ -94,14 +98,18 @@ def _encoding(stream: BinaryIO) -> str:
 
 
 def log_lines(stream: BinaryIO) -> Iterator[str]:
-    """The lines that say something, cut where they are endless."""
+    """The lines that say something, cut where they are endless, without what looks like a credential."""
+    return map(mask, _log_lines(stream))
+
+
+def _log_lines(stream: BinaryIO) -> Iterator[str]:
     for line in _text_lines(stream, LONGEST + 2):
         if line and not line.isspace():
             yield line[:LONGEST]
 
 
 def _log(stream: BinaryIO) -> Iterator[Failure]:
-    for line in log_lines(stream):
+    for line in _log_lines(stream):
         yield Failure("log", (), line)
 
 

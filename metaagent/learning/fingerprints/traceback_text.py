@@ -14,6 +14,8 @@ _GROUP = "Exception Group " + _START
 _FRAME = re.compile(r'\s*File "(?P<file>.+)", line \d+(?:, in (?P<function>.+))?')
 _NAME = r"(?:[^\W\d]\w*|<\w+>)"
 _END = re.compile(rf"(?P<type>{_NAME}(?:\.{_NAME})*)(?::\s*(?P<message>.*))?\s*")
+_BETWEEN = ("", '"""', "'''")
+"""What may stand between a message and the traceback that it quotes."""
 _CHAINED = ("During handling of the above exception", "The above exception was the direct cause")
 _MARGIN = re.compile(r"\s*(?:\||\+(?P<rule>-+\+?-+.*)|\+(?= Exception Group )) ?(?P<text>.*)")
 _FOREIGN = re.compile(r"site-packages|dist-packages|[/\\]lib[/\\]python\d|^<frozen |[/\\]importlib[/\\]")
@@ -39,9 +41,9 @@ Frame = tuple[str, str]
 
 def tracebacks(lines: Iterable[str]) -> Iterator[Failure]:
     """One failure for each traceback; of a chain the last one, which is what surfaced; of an exception group one for
-    each exception in it that is no group itself. One that ends before its last line is ``cut off``. What stands before
-    ``Traceback`` on its first line (a service's name, a time, blanks) is taken off the lines that follow. Other text is
-    passed over."""
+    each exception in it that is no group itself. One that a message quotes, after a colon (what a worker process sent),
+    is part of that message. One that ends before its last line is ``cut off``. What stands before ``Traceback`` on its
+    first line (a service's name, a time, blanks) is taken off the lines that follow. Other text is passed over."""
     reader = _Reader()
     for line in lines:
         yield from reader.take(line)
@@ -51,12 +53,14 @@ def tracebacks(lines: Iterable[str]) -> Iterator[Failure]:
 @dataclass(slots=True)
 class _Reader:
     """``pending``: what is read, but may turn out to be the cause of something else. ``headless``: a syntax error of
-    the file itself has no first line."""
+    the file itself has no first line. ``quoting``: its message may go on with a traceback; ``quoted``: this is one."""
 
     prefix: str = ""
     frames: list[Frame] = field(default_factory=list)
     inside: bool = False
     headless: bool = False
+    quoting: bool = False
+    quoted: bool = False
     group: _Group | None = None
     pending: list[Failure] = field(default_factory=list)
 
@@ -71,10 +75,12 @@ class _Reader:
             yield from self._inner(self._text(line))
         elif _FRAME.match(line):
             yield from self._flushed()
-            self.prefix, self.frames, self.inside, self.headless = "", [], True, True
+            self.prefix, self.frames, self.inside, self.headless, self.quoting = "", [], True, True, False
             _read(line, self.frames)
         elif self.pending and self._text(line).startswith(_CHAINED):
             self.pending = []
+        elif self._text(line).strip() not in _BETWEEN:
+            self.quoting = False
 
     def end(self) -> Iterator[Failure]:
         self._close_group()
@@ -83,11 +89,14 @@ class _Reader:
 
     def _close_group(self) -> None:
         if self.group is not None:
-            self.pending, self.group = self.group.leaves, None
+            self.pending, self.group = self.pending if self.quoted else self.group.leaves, None
+            self.quoted = False
 
     def _begun(self, line: str, at: int) -> Iterator[Failure]:
         yield from self._cut()
-        yield from self._flushed()
+        if not self.quoting:
+            yield from self._flushed()
+        self.quoted, self.quoting = self.quoting, False
         grouped = line.startswith(_GROUP, at - len(_GROUP) + len(_START))
         self.prefix, self.frames, self.inside, self.headless = line[:at], [], not grouped, False
         if grouped:
@@ -97,16 +106,21 @@ class _Reader:
 
     def _inner(self, text: str) -> Iterator[Failure]:
         found = _read(text, self.frames)
-        if found is not None:
-            yield from self._flushed()
-            self.pending, self.inside = [found], False
+        if found is None:
+            return
+        self.inside = False
+        if self.quoted:
+            self.quoted = False
+            return
+        yield from self._flushed()
+        self.pending, self.quoting = [found], text.rstrip().endswith(":")
 
     def _cut(self) -> Iterator[Failure]:
         """A traceback that is still open, where it can be no more than that."""
-        if self.inside and not self.headless:
+        if self.inside and not self.headless and not self.quoted:
             yield from self._flushed()
             yield exception(CUT_OFF, "", self.frames)
-        self.inside = False
+        self.inside = self.quoted = False
 
     def _flushed(self) -> Iterator[Failure]:
         yield from self.pending

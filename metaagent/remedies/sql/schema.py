@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from metaagent.records import Brief
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 _CREATE: Final = re.compile(r"\bCREATE\s+TABLE\b", re.IGNORECASE)
 _MAX_TABLES: Final = 200
+_LONGEST: Final = 50_000
+"""Characters of one statement: the end of one that never closes is looked for no further."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +136,7 @@ def read_schema(text: str) -> Schema:
     from sqlglot.errors import SqlglotError
 
     tables: dict[str, Table] = {}
-    for statement in list(_statements(text))[:_MAX_TABLES]:
+    for statement in _statements(text):
         try:
             tree = sqlglot.parse_one(statement, read="sqlite")
         except (SqlglotError, RecursionError):
@@ -145,12 +148,12 @@ def read_schema(text: str) -> Schema:
 
 
 def _statements(text: str) -> Iterator[str]:
-    for start in _CREATE.finditer(text):
-        depth = 0
-        for place in re.finditer(r"'(?:[^']|'')*'|--[^\n]*|[()]", text[start.start() :]):
+    for start in islice(_CREATE.finditer(text), _MAX_TABLES):
+        depth, rest = 0, text[start.start() : start.start() + _LONGEST]
+        for place in re.finditer(r"'(?:[^']|'')*'|--[^\n]*|[()]", rest):
             depth += {"(": 1, ")": -1}.get(place[0], 0)
             if place[0] == ")" and depth == 0:
-                yield text[start.start() : start.start() + place.end()]
+                yield rest[: place.end()]
                 break
 
 

@@ -22,6 +22,8 @@ from metaagent.remedies.json.fields.words import fold
 Expression = Sequence[Any]
 MAX_STRING: Final = 2_000
 MAX_DEPTH: Final = 12
+EACH_DEPTH: Final = 6
+"""Where the expression of an ``each`` begins to count."""
 
 
 class Nothing:
@@ -92,7 +94,9 @@ def apply(name: str, parameters: Sequence[Any], value: Any, scope: Scope) -> Any
 def _made(value: Any) -> Any:
     if value is None or (isinstance(value, str) and len(value) > MAX_STRING):
         return NOTHING
-    return figures.plain(value) if isinstance(value, Decimal) else value
+    if isinstance(value, Decimal):
+        return figures.plain(value) if abs(value) < figures.LIMIT else NOTHING
+    return value
 
 
 def _concat(parts: list[Any]) -> Any:
@@ -311,7 +315,7 @@ def _sort_by(_: Scope, value: Any, key: str, order: str) -> Any:
 
 def _each(scope: Scope, value: Any, expression: Expression) -> Any:
     """An expression on every item of a list."""
-    made = [_run(expression, Scope(item, scope.fields, scope.text, scope.fixed), 6) for item in _listed(value)]
+    made = [_run(expression, Scope(item, scope.fields, scope.text, scope.fixed), EACH_DEPTH) for item in _listed(value)]
     return None if any(item is NOTHING for item in made) else made
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from functools import lru_cache
+from typing import Final
 
 from metaagent.remedies.json.fields.stock import units
 from metaagent.remedies.json.fields.words import fold
 
 Number = int | float
+LIMIT: Final = Decimal(10) ** 30
+"""No number here is as large: one of many digits would take long to write out."""
 
 _GROUPED = r"\d{1,3}(?:[ \u00a0\u202f'’.,]\d{3})+(?:[.,]\d{1,3}|,-|,–|,—)?"
 _NUMBER = re.compile(rf"(?<![\w.,])[-−–(+]?\s?(?:{_GROUPED}|\d+(?:[.,]\d+)?(?:,-|,–|,—)?)(?![\d])")
@@ -28,7 +31,7 @@ def exact(value: object) -> Decimal | None:
         return None
     if isinstance(value, (int, float)):
         made = Decimal(repr(value))
-        return made if made.is_finite() and abs(made) < Decimal(10) ** 30 else None
+        return made if made.is_finite() and abs(made) < LIMIT else None
     return read_number(value) if isinstance(value, str) else None
 
 
@@ -65,7 +68,7 @@ def parse(text: str, mark: str = "auto") -> Decimal | None:
         value = Decimal(body)
     except InvalidOperation:
         return None
-    return value if value.is_finite() and abs(value) < Decimal(10) ** 30 else None
+    return value if value.is_finite() and abs(value) < LIMIT else None
 
 
 def _mark(body: str) -> str:

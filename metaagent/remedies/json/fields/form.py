@@ -1,6 +1,7 @@
 """Whether a value is a program (program.py) that can be run: its form, and operators and guards that exist. Pure.
 
-An operator's own parameters are not looked into: where they do not fit, the expression gives nothing.
+An operator's own parameters are not looked into, but for their size: where they do not fit, the expression gives
+nothing. What a program costs grows with its size and with the reply's, and with nothing else.
 """
 
 from __future__ import annotations
@@ -8,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from metaagent.remedies.json.fields.evaluate import MAX_DEPTH, OPERATORS
+from metaagent.remedies.json.fields.evaluate import EACH_DEPTH, MAX_DEPTH, MAX_STRING, OPERATORS
 from metaagent.remedies.json.fields.guards import GUARDS, TRAITS
 
 _SOURCES: Final = frozenset({"own", "text"})
 _NAMED: Final = frozenset({"field", "fixed"})
+MOST_PARTS: Final = 20_000
+"""Expressions, guards, names and entries of tables in a program. Learning makes some hundreds."""
 
 
 def program_flaw(program: Any) -> str:
@@ -20,7 +23,18 @@ def program_flaw(program: Any) -> str:
     fields = program.get("fields") if isinstance(program, dict) else None
     if not isinstance(fields, list) or not fields:
         return "must have a list of fields"
-    return _first(_field_flaw(field) for field in fields)
+    return _size_flaw(fields) or _first(_field_flaw(field) for field in fields)
+
+
+def _size_flaw(fields: Sequence[Any]) -> str:
+    parts: list[Any] = [fields]
+    for count, part in enumerate(parts):  # grows on the way
+        if isinstance(part, str) and len(part) > MAX_STRING:
+            return f"must not hold texts of more than {MAX_STRING} characters"
+        if count > MOST_PARTS:
+            return f"must not have more than {MOST_PARTS} parts"
+        parts += [*part, *part.values()] if isinstance(part, dict) else part if isinstance(part, list) else ()
+    return ""
 
 
 def _field_flaw(field: Any) -> str:
@@ -39,8 +53,9 @@ def _branch_flaw(branch: Any) -> str:
     return (_guard_flaw(when, 0) if when is not None else "") or _expression_flaw(branch["then"], 0)
 
 
-def _expression_flaw(expression: Any, depth: int) -> str:
-    """An expression is ``[operator, parameters..., child]``; ``concat`` has children alone, sources have none."""
+def _expression_flaw(expression: Any, depth: int, *, of_each: bool = False) -> str:
+    """An expression is ``[operator, parameters..., child]``; ``concat`` has children alone, sources have none. ``each``
+    has an expression as its parameter, and none within another: the product of the lists may have no end."""
     if not _is_call(expression):
         return "must have expressions that are lists and begin with an operator"
     name, rest = expression[0], expression[1:]
@@ -55,7 +70,12 @@ def _expression_flaw(expression: Any, depth: int) -> str:
     children = rest if name == "concat" else rest[-1:]
     if not children:
         return f"has {name!r} without an expression that it works on"
-    return _first(_expression_flaw(child, depth + 1) for child in children)
+    if name == "each":
+        if of_each or len(rest) != 2:
+            return "must have one expression in each 'each', and no other 'each' in that"
+        if wrong := _expression_flaw(rest[0], EACH_DEPTH, of_each=True):
+            return wrong
+    return _first(_expression_flaw(child, depth + 1, of_each=of_each) for child in children)
 
 
 def _guard_flaw(guard: Any, depth: int) -> str:

@@ -12,6 +12,7 @@ from metaagent.remedies.json.fields.stock import listed
 from metaagent.remedies.json.fields.words import fold, titled, unmarked
 
 _UMLAUTS: Final = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"})
+_MOST_DIGITS: Final = 100
 _EDGES: Final = " \t\n.,;:!?\"'“”„«»()[]{}<>*_#-–—/|"
 
 
@@ -69,7 +70,7 @@ def _tail(text: str, count: int) -> str | None:
 def _pad(text: str, count: int) -> str | None:
     """Zeros before the last run of digits, up to ``count`` digits."""
     match = re.fullmatch(r"(.*?)(\d+)(\D*)", text, re.DOTALL)
-    return match[1] + match[2].zfill(count) + match[3] if match and len(match[2]) < count else None
+    return match[1] + match[2].zfill(count) + match[3] if match and len(match[2]) < count <= _MOST_DIGITS else None
 
 
 def _unpad(text: str) -> str:
