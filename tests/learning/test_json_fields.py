@@ -51,6 +51,13 @@ def visit(pick: random.Random) -> Row:
     return text, got, wanted
 
 
+def absence(pick: random.Random) -> Row:
+    hours, minute = pick.randint(1, 8), pick.choice((5, 10, 15, 20, 35, 40, 50))
+    told = pick.choice((f"{hours} h {minute}", f"{hours} hours {minute} minutes", f"{hours}:{minute:02d}"))
+    halves = 2 * hours + (1 if minute <= 30 else 2)
+    return f"Away for {told}.", {"away": told}, {"away": f"H{halves / 2:04.1f}"}
+
+
 def parcel(pick: random.Random) -> Row:
     lines, tags, mended = [], pick.sample(PARTS, 3), []
     for _ in range(pick.randint(1, 3)):
@@ -285,6 +292,12 @@ def test_the_forms_of_a_workshop_are_learned() -> None:
     program = program_of(learn(examples(cases(job, 36, 1)), folds=3))
     before, after, broken, _ = score(cases(job, 60, 2), program)
     assert before > 200 and (after, broken) == (0, 0), list(describe(program))
+
+
+def test_lengths_of_time_are_rounded_and_written_as_a_house_does() -> None:
+    """Every half hour begun counts, behind an H: from one of several ways in which a length is told."""
+    [learned] = learn(examples(cases(absence, 30, 4, right=0)))
+    assert learned.accepted and (learned.mended, learned.harmed) == (30, 0), describe(program_of([learned]))
 
 
 def test_odd_replies_are_left_out() -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from metaagent.learning.synthesis.json import operators as known
 from metaagent.learning.synthesis.json.vectors import Vector, Vectors
-from metaagent.remedies.json.fields import figures, moments, stock, windows
+from metaagent.remedies.json.fields import figures, lengths, moments, stock, windows
 from metaagent.remedies.json.fields.evaluate import NOTHING, mentions
 
 
@@ -153,11 +153,7 @@ def _numbers(vectors: Vectors, bases: Sequence[Vector], reach: Reach, texts: boo
 
 def _gives(vectors: Vectors, vector: Vector, sign: str, name: str) -> bool:
     """Whether the sum, difference, product or quotient with a field is the number that two wrong rows want."""
-    hits = 0
-    for value, row in zip(vectors.applied(vector, "arithmetic", sign, name), vectors.rows, strict=True):
-        wanted = figures.exact(row.expected)
-        hits += not row.right and value is not NOTHING and wanted is not None and figures.exact(value) == wanted
-    return hits >= 2
+    return _wanted_numbers(vectors, vectors.applied(vector, "arithmetic", sign, name)) >= 2
 
 
 _LITERAL: Final = ("written", "prefix", "suffix", "groups")
@@ -237,11 +233,32 @@ def _moments(vectors: Vectors, bases: Sequence[Vector]) -> None:
             vectors.grow(base, "window", *window)
         if base.expression == ["text"]:
             continue
-        if any(isinstance(v, str) and len(v) < 200 and moments.minutes(v) is not None for v in base.values):
-            for form in known.LENGTHS:
-                vectors.grow(base, "duration", form)
+        _lengths(vectors, base)
         for form in ("iso", "h:mm", "hh:mm", "XhYm"):
             vectors.grow(base, "minutes-as", form)
+
+
+def _lengths(vectors: Vectors, base: Vector) -> None:
+    """Lengths of time in each form; rounded where that is the number that two wrong rows want; numbers as texts where
+    texts are wanted."""
+    if not any(isinstance(v, str) and len(v) < 200 and lengths.minutes(v) is not None for v in base.values):
+        return
+    made = _made(vectors.grow(base, "duration", form) for form in known.LENGTHS)
+    for form in known.LENGTHS[:4]:
+        for way, step in known.ROUNDINGS:
+            if _wanted_numbers(vectors, vectors.applied(base, "duration", form, way, step)) >= 2:
+                made += _made([vectors.grow(base, "duration", form, way, step)])
+    wanted = [row.expected for row in vectors.rows if not row.right]
+    if any(isinstance(value, str) for value in wanted):
+        _finish(vectors, made, any("." in str(value) for value in wanted), True)
+
+
+def _wanted_numbers(vectors: Vectors, values: Iterable[Any]) -> int:
+    """How many wrong rows want the number, or a text that holds it alone."""
+    pairs = (
+        (figures.exact(v), figures.exact(r.expected)) for v, r in zip(values, vectors.rows, strict=True) if not r.right
+    )
+    return sum(value is not None and value == wanted for value, wanted in pairs)
 
 
 def _years(vectors: Vectors) -> list[int | str]:

@@ -16,7 +16,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final
 
-from metaagent.remedies.json.fields import figures, moments, spans, stock, strings, windows
+from metaagent.remedies.json.fields import figures, lengths, moments, spans, stock, strings, windows
 from metaagent.remedies.json.fields.words import fold
 
 Expression = Sequence[Any]
@@ -187,14 +187,17 @@ def _window(_: Scope, value: Any, form: str, mark: str, times: str = "once") -> 
     return None if found is None else windows.show_window(found, form, mark, twice=times == "twice")
 
 
-def _duration(_: Scope, value: Any, form: str) -> Any:
-    length = moments.minutes(_text(value))
-    return None if length is None else moments.show_minutes(length, form)
+def _duration(_: Scope, value: Any, form: str, way: str = "", step: int = 1) -> Any:
+    """``way`` up, down or near: to the next whole ``step`` minutes."""
+    length = lengths.minutes(_text(value))
+    if length is None:
+        return None
+    return lengths.show(lengths.stepped(length, way, step) if way else length, form)
 
 
 def _minutes_as(_: Scope, value: Any, form: str) -> Any:
     length = figures.exact(value)
-    return None if length is None else moments.show_minutes(float(length), form)
+    return None if length is None else lengths.show(float(length), form)
 
 
 def _number(_: Scope, value: Any, mark: str = "auto") -> Any:

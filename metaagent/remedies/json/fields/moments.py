@@ -1,7 +1,6 @@
-"""Dates, times and durations: read from words of many languages, written in a stated format. Partial: None where
+"""Dates and times: read from words of many languages, written in a stated format. Partial: None where
 there is none. A date format is made of YYYY YY MM M DD D, Month Mon MON mon, and ROM (a Roman number), with anything
-between; a time format of HH H mm ss hh h, AM am, and DEC (hours with decimals); a duration is written in minutes,
-seconds, hours, as ISO (PT1H30M) or H:MM.
+between; a time format of HH H mm ss hh h, AM am, and DEC (hours with decimals).
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from functools import lru_cache
 from typing import Final
 
 from metaagent.remedies.json.fields.spoken import spoken_times
-from metaagent.remedies.json.fields.stock import lengths, month_names, month_numbers, weekday_names
+from metaagent.remedies.json.fields.stock import month_names, month_numbers, weekday_names
 from metaagent.remedies.json.fields.words import fold
 
 _NUMERIC = re.compile(
@@ -49,7 +48,6 @@ _TIME = re.compile(
     r"|(?=\s?(?:uhr|heures?|horas?|o'clock)\b))(?![\d/]|[.-]\d)\s?(?P<p>[apAP]\.?\s?[mM]\b\.?)?"
 )
 _COMPACT_TIME = re.compile(r"(?<![\w.,:/-])([01]\d|2[0-3])([0-5]\d)(?![\w/.,-])")
-_DURATION_PART = re.compile(r"(\d+(?:[.,]\d+)?)\s*([^\W\d_]+)")
 _NAMED_TIMES: Final = {
     "noon": (12, 0, 0),
     "midday": (12, 0, 0),
@@ -216,39 +214,3 @@ def show_time(clock: tuple[int, int, int], form: str) -> str:
         "h": str(twelve), "AM": half, "am": half.lower(), "DEC": f"{hour + minute / 60:.4g}",
     }  # fmt: skip
     return _TIME_CODES.sub(lambda match: parts.get(match[0], match[0][1:-1]), form)
-
-
-@lru_cache(maxsize=4096)
-def minutes(text: str) -> float | None:
-    """The length of time that a text states, in minutes."""
-    iso = re.fullmatch(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?", text.strip())
-    if iso and any(iso.groups()):
-        days, hours, mins, seconds = (int(part or 0) for part in iso.groups())
-        return days * 1440 + hours * 60 + mins + seconds / 60
-    clock = re.fullmatch(r"\s*(\d{1,3})[:h](\d{2})\s*(?:h|hours|min)?\s*", text)
-    if clock:
-        return int(clock[1]) * 60.0 + int(clock[2])
-    total, seen = 0.0, False
-    for number, unit in _DURATION_PART.findall(text):
-        factor = lengths().get(fold(unit))
-        if factor is not None:
-            total, seen = total + float(number.replace(",", ".")) * factor, True
-    words = fold(text).split()
-    halves = {"half an hour": 30.0, "quarter of an hour": 15.0, "an hour": 60.0}
-    if not seen:
-        return next((length for words_, length in halves.items() if words_ in " ".join(words)), None)
-    return total
-
-
-def show_minutes(length: float, form: str) -> str | int | float | None:
-    """A length of time as minutes, seconds or hours (numbers), ``iso`` or ``h:mm``."""
-    if form in ("minutes", "seconds", "hours", "days"):
-        value = length * {"minutes": 1, "seconds": 60, "hours": 1 / 60, "days": 1 / 1440}[form]
-        value = round(value, 4)
-        return int(value) if value == int(value) else value
-    if length != int(length):
-        return None
-    hours, rest = divmod(int(length), 60)
-    if form == "iso":
-        return "PT" + (f"{hours}H" if hours else "") + (f"{rest}M" if rest or not hours else "")
-    return {"h:mm": f"{hours}:{rest:02d}", "hh:mm": f"{hours:02d}:{rest:02d}", "XhYm": f"{hours}h{rest}m"}.get(form)
