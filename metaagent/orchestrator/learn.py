@@ -102,10 +102,13 @@ class _Purse:
         return self.rest().calls
 
     def empty(self) -> str | None:
-        return spent(self.rest(), Usage())
+        return spent(self.budget, self._so_far())
 
     def rest(self) -> Budget:
-        return left(self.budget, self.used.plus(Usage(seconds=time.monotonic() - self.started)))
+        return left(self.budget, self._so_far())
+
+    def _so_far(self) -> Usage:
+        return self.used.plus(Usage(seconds=time.monotonic() - self.started))
 
     def pay(self, usage: Usage) -> None:
         self.used = self.used.plus(Usage(calls=usage.calls, tokens=usage.tokens))
