@@ -25,7 +25,9 @@ Domain = Annotated[
 
 def command(
     domain: Domain = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Store no proposal (tasks without a split get theirs).")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Store no proposal (tasks without a split get theirs).")
+    ] = False,
 ) -> None:
     """Make candidate remedies from mine's errors; no model call. Shows the tasks of mine that would change."""
     from metaagent.orchestrator.candidates import candidates_for, kinds_in_order, subjects

@@ -220,11 +220,13 @@ class _Loop:
         return result.activation is not None and not result.before
 
     def _differences(self, candidate: Candidate) -> dict[str, list[float]]:
-        """What the candidate changed on mine, by metric: a value for each case, in their order."""
+        """What the candidate changed on mine, by metric: a value for each case, in their order. Those of scores have the
+        mean that is expected of it elsewhere, where fixers have seen the answers of both arms."""
         mended, harmed = set(candidate.mended), set(candidate.harmed)
         passed = [float(case.task.id in mended) - float(case.task.id in harmed) for case in self.cases]
         scores = [after - case.score for case, after in zip(self.cases, candidate.scores, strict=True)]
-        return {"passed": passed, "score": scores}
+        more = candidate.gain - sum(scores) / len(scores)
+        return {"passed": passed, "score": [max(-1.0, min(1.0, score + more)) for score in scores]}
 
     def _metric(self, seen: Mapping[str, Sequence[float]], protocol: Protocol) -> str:
         """What the trial counts: as asked; else as its open trial was registered; else what mine speaks for."""
