@@ -220,8 +220,8 @@ class _Loop:
         return result.activation is not None and not result.before
 
     def _differences(self, candidate: Candidate) -> dict[str, list[float]]:
-        """What the candidate changed on mine, by metric: a value for each case, in their order. Those of scores have the
-        mean that is expected of it elsewhere, where fixers have seen the answers of both arms."""
+        """What the candidate changed on mine, by metric: a value for each case, in their order. Those of scores have
+        the mean that is expected of it elsewhere: fixers have seen the answers of these cases, under either arm."""
         mended, harmed = set(candidate.mended), set(candidate.harmed)
         passed = [float(case.task.id in mended) - float(case.task.id in harmed) for case in self.cases]
         scores = [after - case.score for case, after in zip(self.cases, candidate.scores, strict=True)]
