@@ -39,7 +39,9 @@ def test_a_length_is_read_as_it_is_told(text: str, length: float | None) -> None
     assert minutes(text) == length
 
 
-@given(st.integers(0, 100_000).map(lambda n: n / 10), st.sampled_from(["up", "down", "near"]), st.sampled_from([5, 15, 60]))
+@given(
+    st.integers(0, 100_000).map(lambda n: n / 10), st.sampled_from(["up", "down", "near"]), st.sampled_from([5, 15, 60])
+)
 def test_rounding_ends_on_a_step_within_one(length: float, way: str, step: int) -> None:
     made = stepped(length, way, step)
     assert made % step == 0 and abs(made - length) < step
