@@ -24,8 +24,8 @@ class Solved:
 
     def propose(self, cases: Sequence[Case], bench: Bench) -> list[Proposal]:  # noqa: ARG002 - the Protocol's signature
         """The pool holds each mine task once, with what it was solved by (``_solution``). Solutions so long that few
-        would fit under the cap are left out. Two proposals: the nearest before each task, and fixed ones; which is better
-        differs from domain to domain, and is tried on mine."""
+        would fit under the cap are left out. Two proposals: the nearest before each task, and fixed ones; which is
+        better differs from domain to domain, and is tried on mine."""
         entries = {case.task.id: entry for case in cases if (entry := _entry(case)) is not None}
         failed = sum(not case.passed for case in cases)
         if len(entries) < FEWEST or not failed:
