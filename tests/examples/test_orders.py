@@ -10,6 +10,7 @@ from typing import Any
 import jsonschema
 
 from tests.examples import sets
+from tests.examples.texts import says
 
 SET = "orders"
 DATE = r"(?:0[1-9]|[12]\d|3[01])(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
@@ -65,10 +66,6 @@ def orders() -> Iterator[tuple[str, str, Order]]:
     """The number, the text and the expected order of each row."""
     for row in sets.rows(SET):
         yield row["id"], row["text"], row["expected"]
-
-
-def says(text: str, words: str) -> bool:
-    return re.search(rf"\b(?:{words})\b", text, re.IGNORECASE) is not None
 
 
 def field(order: Order, path: str) -> str:
