@@ -93,14 +93,6 @@ def test_exemplars_come_from_passes_and_references_and_stay_short() -> None:
     assert Solved().propose(WRONG[:3], BENCH) == []
 
 
-def test_an_exemplar_shows_what_fixers_made_only_where_there_is_nothing_else() -> None:
-    fixed = [replace(case, artifact=f"{case.task.reference} ", outcome=PASS, score=1.0) for case in WRONG]
-    bare = [replace(case, task=replace(case.task, reference=None)) for case in fixed[:2]]
-    found = Solved().propose([*fixed[2:], *bare, *RIGHT, stated(1, "a", "b")], BENCH)
-    shown = {entry["task"]: entry["artifact"] for entry in found[0].remedy.settings["pool"]}
-    assert shown["T4"] == '{"name": "N4"}' and shown["T0"] == '{"name": "N0"}' and shown["R1"] == '{"name": "N1"}'
-
-
 def test_fixed_exemplars_are_near_to_what_fails_and_each_of_another_group() -> None:
     texts = [
         "red apple pie",

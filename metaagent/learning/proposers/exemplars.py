@@ -7,7 +7,6 @@ from typing import Any
 
 from metaagent.learning.proposals import Bench, Case, Proposal
 from metaagent.records import Remedy
-from metaagent.remedies.delivery import artifact_of
 from metaagent.remedies.exemplars import CAP, CHARACTERS_PER_TOKEN, COUNT, FIXED, NEAREST, cosine, vectors
 from metaagent.tasks.brief import brief
 
@@ -23,9 +22,9 @@ class Solved:
     kind = "exemplar"
 
     def propose(self, cases: Sequence[Case], bench: Bench) -> list[Proposal]:  # noqa: ARG002 - the Protocol's signature
-        """The pool holds each mine task once, with what it was solved by (``_solution``). Solutions so long that few
-        would fit under the cap are left out. Two proposals: the nearest before each task, and fixed ones; which is
-        better differs from domain to domain, and is tried on mine."""
+        """The pool holds each mine task once, with what it was solved by: its own passing artifact, else its reference.
+        Solutions so long that few would fit under the cap are left out. Two proposals: the nearest before each task,
+        and fixed ones; which is better differs from domain to domain, and is tried on mine."""
         entries = {case.task.id: entry for case in cases if (entry := _entry(case)) is not None}
         failed = sum(not case.passed for case in cases)
         if len(entries) < FEWEST or not failed:
@@ -79,17 +78,8 @@ def _overlap(one: set[Any], other: set[Any]) -> float:
     return len(one & other) / len(one | other) if one or other else 0.0
 
 
-def _solution(case: Case) -> str | None:
-    """What the model itself answered where that passed; else the task's reference. What fixers made of an answer is the
-    last choice: it is longer than what anybody would write, and no model need write it, for they are still there."""
-    own = artifact_of(case.reply, case.task.artifact.format)
-    if case.passed and (case.artifact == own or case.task.reference is None):
-        return case.artifact
-    return case.task.reference
-
-
 def _entry(case: Case) -> dict[str, Any] | None:
-    artifact = _solution(case)
+    artifact = case.artifact if case.passed else case.task.reference
     if artifact is None:
         return None
     artifact, told = artifact.strip(), brief(case.task)
