@@ -10,15 +10,15 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from metaagent.learning.proposals import Bench, Case
-from metaagent.learning.proposers.json import JsonFields
-from metaagent.learning.synthesis.json.fields import learn, program_of
-from metaagent.learning.synthesis.json.rows import examples, same
+from metaagent.learning.synthesis.json.fields import JsonFields, learn, program_of
+from metaagent.learning.synthesis.json.rows import MOST_ROWS, examples, rows, same
 from metaagent.records import Brief, Check, ErrorEvent, ErrorKind, Outcome, Task
 from metaagent.remedies.fixers import find_fixer
 from metaagent.remedies.json.fields.describe import describe
@@ -307,3 +307,24 @@ def test_odd_replies_are_left_out() -> None:
         for c, reply in zip(found, ("", "[1]", "{"), strict=True)
     ]
     assert JsonFields().propose(odd, Bench(Path(), lambda asked: [])) == []  # noqa: ARG005
+
+
+def test_a_reply_nested_very_deep_is_left_out() -> None:
+    found = cases(entry, 12, 3)
+    deep = '{"sum": ' * 900 + "1" + "}" * 900
+    assert len(examples([*found, replace(found[0], reply=deep, artifact=deep)])) == len(found)
+
+
+def test_of_very_many_lines_some_of_each_reply_are_looked_at() -> None:
+    found = []
+    for number, count in enumerate((1_200, 3, 900)):
+        lines = [{"sku": f"ab {line}"} for line in range(count)]
+        check = Check("json.expected", False, {"values": {"lines": [{"sku": f"AB-{n}"} for n in range(count)]}})
+        task = Task(f"T-{number}", "A message", goal="as JSON", checks=(check,), group=f"g{number}")
+        said = json.dumps({"lines": lines})
+        found.append(Case(task, f"a{number}", said, said, Outcome.FAIL, 0.0))
+    made = rows(examples(found), "lines[].sku")
+    counts = [sum(row.example == number for row in made) for number in range(3)]
+    assert counts[1] == 3 and 300 < counts[0] == counts[2] and sum(counts) <= MOST_ROWS
+    assert all(row.expected == row.own.upper().replace(" ", "-") for row in made)
+    assert made[0].own == "ab 0" and made[counts[0] - 1].own > "ab 11"

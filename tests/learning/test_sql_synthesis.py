@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +169,32 @@ def test_a_house_of_its_own_is_learned(root: Path, references: bool) -> None:
     assert all(proposal.remedy.name == "sql.views" and proposal.gain > 0 and not proposal.harmed for proposal in found)
     assert before <= 5
     assert solved(root, found, todo) >= len(todo) - 1
+
+
+@pytest.mark.parametrize("references", [True, False])
+def test_names_that_sql_takes_for_something_else(tmp_path: Path, references: bool) -> None:
+    """Reserved words, quotes and blanks as the names of tables and columns."""
+    (tmp_path / "fixtures").mkdir()
+    order, group, cents = '"order"', '"the ""group"', '"select"'
+    with sqlite3.connect(tmp_path / "fixtures" / "clinic.db") as database:
+        database.execute(f"CREATE TABLE {order} (id INTEGER PRIMARY KEY, {group} TEXT, {cents} INTEGER, day TEXT)")
+        states = ("ok", "sent", "void")
+        rows = [(n, states[n * 7 % 10 % 3], 37 * n % 900, f"202{n % 5}-0{n % 9 + 1}-15") for n in range(300)]
+        database.executemany(f"INSERT INTO {order} VALUES (?, ?, ?, ?)", rows)
+        (schema,) = database.execute("SELECT sql FROM sqlite_master").fetchone()
+        made = []
+        for number in range(18):
+            output = f"SUM({cents})" if number % 3 == 0 else "COUNT(*)"
+            reply = f"SELECT {output} AS n FROM {order} WHERE day LIKE '202{number % 5}-0{number % 9 + 1}%'"
+            right = (
+                reply.replace(output, f"{output} / 100.0" if number % 3 == 0 else output) + f" AND {group} <> 'void'"
+            )
+            found = [list(row) for row in database.execute(right)]
+            made.append(case(number, f"g{number}", f"Question {number}. n", reply, found, ["n"]))
+            task = replace(made[-1].task, goal=schema, reference=right if references else None)
+            made[-1] = replace(made[-1], task=task)
+    found = SqlViews().propose(made, bench(tmp_path))
+    assert solved(tmp_path, found, made) == len(made), [one.readable for one in found]
 
 
 def test_random_failures_teach_nothing(root: Path) -> None:

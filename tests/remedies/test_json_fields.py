@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from time import process_time
 from typing import Any
 
 import pytest
@@ -318,3 +319,26 @@ def test_a_field_is_settled_where_nothing_was_mended() -> None:
     assert run(program, {"land": "France", "sum": 5}, "") == {"land": "FRA", "sum": 500}
     assert run(program, {"land": "FRA", "sum": 500}, "") == {"land": "FRA", "sum": 500}
     assert list(describe(program))[1] == 'sum: own value -> scale "100", when not (land needed no mending)'
+
+
+@pytest.mark.parametrize("piece", ["a", "A", "1", "_", "a1", "A&", "1 ", "Aa ", "+1"])
+def test_a_long_text_of_few_marks_holds_nothing_up(piece: str) -> None:
+    """Such as encoded files and dumps of data: expressions looked from each letter on to the end of a run."""
+    text = piece * (100_000 // len(piece))
+    expressions = [
+        *(["pick", kind, 0, ["text"]] for kind in ("code", "date", "time", "email", "phone", "measure", "named")),
+        ["date", "dmy", "D.M.YY", 0, "text", ["text"]],
+        ["days-between", "dmy", ["text"]],
+        ["duration", "minutes", ["text"]],
+        ["find", "country", "alpha2", 0, ["text"]],
+    ]
+    program = {"fields": [{"path": f"f{n}", "branches": [{"then": one}]} for n, one in enumerate(expressions)]}
+    started = process_time()
+    run(program, {f"f{n}": "x 1" for n in range(len(expressions))}, text)
+    assert process_time() - started < 5
+
+
+def test_a_text_is_read_to_a_limit_in_learning_and_in_use_alike() -> None:
+    program = {"fields": [{"path": "a", "branches": [{"when": ["word", "late"], "then": ["const", 1]}]}]}
+    assert run(program, {"a": 0}, "x " * 9_000 + "late") == {"a": 1}
+    assert run(program, {"a": 0}, "x " * 11_000 + "late") == {"a": 0}

@@ -11,6 +11,7 @@ from metaagent.records import ArtifactForm, Brief
 from metaagent.remedies.sql import views
 from metaagent.remedies.sql.schema import read_schema
 from metaagent.remedies.sql.shadow import apart
+from metaagent.remedies.sql.tree import _TAKEN, named, parse_expression, render
 
 SCHEMA = """
 CREATE TABLE clients (id INTEGER PRIMARY KEY, name TEXT NOT NULL, demo INTEGER NOT NULL);
@@ -149,3 +150,33 @@ def test_steps_read_as_sentences() -> None:
     said = "trips and what belongs to them: only rows where state <> 'void'; unless the question says void, all"
     assert views.readable(step) == said
     assert "divided by 100, rounded to 2 decimals" in views.readable(PENCE)
+
+
+@pytest.mark.parametrize(
+    "name", [*sorted(_TAKEN), "price", "größe", "two words", "the.dot", 'a"b', "it's", "9lives", ""]
+)
+def test_a_name_is_read_as_a_name(name: str) -> None:
+    text = render(parse_expression(f"SUM({named(name)}.{named(name)})"))
+    with sqlite3.connect(":memory:") as database:
+        query = f"WITH {named(name)} AS (SELECT 7 AS {named(name)}) SELECT {text} FROM {named(name)}"
+        assert database.execute(query).fetchall() == [(7,)]
+
+
+def test_rows_of_a_table_with_a_reserved_name_are_left_out() -> None:
+    schema = read_schema(
+        'CREATE TABLE "group" (id INTEGER PRIMARY KEY, "to" TEXT);'
+        'CREATE TABLE "order" (id INTEGER PRIMARY KEY, "group" INTEGER REFERENCES "group"(id), "select" INTEGER)'
+    )
+    text = 'SELECT SUM("select") AS n FROM "order"'
+    for step in (
+        {"do": "keep", "table": "group", "where": "\"to\" <> 'void'"},
+        {"do": "value", "table": "order", "column": "select", "is": "{} * 2"},
+    ):
+        text = views.stepped(text, step, schema, "") or text
+    with sqlite3.connect(":memory:") as database:
+        database.executescript(
+            'CREATE TABLE "group" (id, "to"); INSERT INTO "group" VALUES (1, \'void\'), (2, \'x\');'
+            'CREATE TABLE "order" (id, "group", "select");'
+            'INSERT INTO "order" VALUES (1, 1, 5), (2, 2, 7), (3, NULL, 1)'
+        )
+        assert database.execute(text).fetchall() == [(16,)]

@@ -15,7 +15,7 @@ from metaagent.records import Brief
 from metaagent.remedies.sql.names import asked_columns
 from metaagent.remedies.sql.schema import Schema, schema_of
 from metaagent.remedies.sql.scope import sources
-from metaagent.remedies.sql.tree import is_sql, parse, render
+from metaagent.remedies.sql.tree import identifier, is_sql, parse, render
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -76,7 +76,7 @@ def _plain_column(tree: exp.Select, name: str, schema: Schema) -> exp.Column | N
     owners = [one.alias for one in own.values() if one.table and schema.tables[one.table].column(name)]
     if not owners:
         return None
-    return exp.column(name, table=owners[0] if len(own) > 1 else None)
+    return exp.column(identifier(name), table=identifier(owners[0]) if len(own) > 1 else None)
 
 
 def _matched(tree: exp.Select, names: Sequence[str], schema: Schema) -> list[exp.Expr] | None:

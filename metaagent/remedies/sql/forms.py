@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from metaagent.remedies.sql.schema import Schema
 from metaagent.remedies.sql.scope import sources, table_of
-from metaagent.remedies.sql.tree import is_quoted, parse_expression
+from metaagent.remedies.sql.tree import identifier, is_quoted, named, parse_expression
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -83,7 +83,7 @@ def together(
     for output in parts:
         source, text = next(output.find_all(exp.Column)).table, template
         for name in columns:
-            text = text.replace(f"{{{name}}}", exp.column(name, table=source or None).sql("sqlite"))
+            text = text.replace(f"{{{name}}}", f"{named(source)}.{named(name)}" if source else named(name))
         changed |= put(tree, schema, output, parse_expression(text))
     return changed
 
@@ -187,7 +187,7 @@ def _qualified(node: exp.Expr, tree: exp.Select, schema: Schema) -> exp.Expr:
     for new, old in zip(copy.find_all(exp.Column), node.find_all(exp.Column), strict=True):
         owner = next((one for one in sources(tree, schema).values() if one.table == table_of(old, schema)), None)
         if owner is not None and owner.table is not None and not new.table:
-            new.set("table", exp.to_identifier(owner.alias))
+            new.set("table", identifier(owner.alias))
     return copy
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from metaagent.records import Brief
 from metaagent.remedies.sql.schema import Schema, Step, cost, schema_of
 from metaagent.remedies.sql.scope import Source, given_names, outer_sources, own_columns, selects, sources
-from metaagent.remedies.sql.tree import is_sql, parse, render
+from metaagent.remedies.sql.tree import identifier, is_sql, parse, render
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -68,7 +68,7 @@ def _tables(tree: exp.Query, schema: Schema) -> bool:
             continue
         if not table.alias and tree.find(exp.Column) is not None:
             table.set("alias", exp.TableAlias(this=exp.to_identifier(table.name)))
-        table.set("this", exp.to_identifier(near))
+        table.set("this", identifier(near))
         changed = True
     return changed
 
@@ -171,7 +171,7 @@ def _date_part(select: exp.Select, column: exp.Column, source: Source, schema: S
     meant = sorted(named) if len(named) == 1 else dates
     if len(meant) != 1:
         return False
-    date = exp.column(meant[0], table=column.table or None)
+    date = exp.column(identifier(meant[0]), table=column.args.get("table"))
     made = exp.Anonymous(this="STRFTIME", expressions=[exp.Literal.string(code), date])
     plain_output = column.parent is select and column.arg_key == "expressions"
     column.replace(exp.alias_(made, column.name) if plain_output else made)
@@ -202,7 +202,6 @@ def _owner(table: str, name: str, own: Mapping[str, Source], schema: Schema) -> 
 
 
 def _renamed(column: exp.Column, source: Source, own: Mapping[str, Source], schema: Schema) -> bool:
-    from sqlglot import exp
 
     qualified = bool(column.table)
     places = [source] if qualified else []
@@ -210,7 +209,7 @@ def _renamed(column: exp.Column, source: Source, own: Mapping[str, Source], sche
     for place in places:
         near = _nearest(column.name.lower(), list(schema.tables[place.table or ""].names))
         if near is not None:
-            column.set("this", exp.to_identifier(near))
+            column.set("this", identifier(near))
             if qualified or len(own) > 1:
                 _qualify(column, place.alias)
             return True
@@ -288,10 +287,11 @@ def _join(
             right += "_"
         used.add(right)
         condition = exp.EQ(
-            this=exp.column(step.left_column, table=alias), expression=exp.column(step.right_column, table=right)
+            this=exp.column(identifier(step.left_column), table=identifier(alias)),
+            expression=exp.column(identifier(step.right_column), table=identifier(right)),
         )
-        name = exp.TableAlias(this=exp.to_identifier(right)) if right != step.right else None
-        table = exp.Table(this=exp.to_identifier(step.right), alias=name)
+        name = exp.TableAlias(this=identifier(right)) if right != step.right else None
+        table = exp.Table(this=identifier(step.right), alias=name)
         added.append(exp.Join(this=table, on=condition))
         alias = right
     _qualify_all(select, own, {step.right for step in way}, schema)
@@ -312,9 +312,8 @@ def _qualify_all(select: exp.Select, own: Mapping[str, Source], new: set[str], s
 
 
 def _qualify(column: exp.Column, alias: str) -> None:
-    from sqlglot import exp
 
-    column.set("table", exp.to_identifier(alias))
+    column.set("table", identifier(alias))
 
 
 def _in_order(select: exp.Select, schema: Schema) -> None:

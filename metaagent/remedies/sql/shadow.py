@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from metaagent.remedies.sql.schema import Schema, Table
 from metaagent.remedies.sql.scope import is_shadow, tables_read
-from metaagent.remedies.sql.tree import parse, parse_expression, render
+from metaagent.remedies.sql.tree import named, parse, parse_expression, render
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -36,7 +36,7 @@ class Shadow:
     def with_value(self, column: str, template: str) -> Shadow:
         """``{}`` in the template is what the column was until now."""
         before = self.values.get(column)
-        inner = column if before is None else f"({before})"
+        inner = named(column) if before is None else f"({before})"
         return replace(self, values={**self.values, column: template.replace("{}", inner)})
 
 
@@ -55,7 +55,7 @@ class Parts:
 
     def joined(self, shadows: Mapping[str, Shadow], schema: Schema) -> str:
         order = sorted(shadows, key=lambda name: (_depth(name, schema), name))
-        ctes = [f"{name} AS ({_select(schema.tables[name], shadows[name])})" for name in order]
+        ctes = [f"{named(name)} AS ({_select(schema.tables[name], shadows[name])})" for name in order]
         ctes += self.own
         if not ctes:
             return self.body
@@ -117,10 +117,12 @@ def _conditions(node: exp.Expr) -> tuple[str, ...]:
 
 
 def _select(table: Table, shadow: Shadow) -> str:
-    names = [f"{shadow.values[name]} AS {name}" if name in shadow.values else name for name in table.names]
+    names = [
+        f"{shadow.values[name]} AS {named(name)}" if name in shadow.values else named(name) for name in table.names
+    ]
     outputs = ", ".join(names) if shadow.values else "*"
     where = " AND ".join(f"({condition})" for condition in shadow.where)
-    return f"SELECT {outputs} FROM {_MAIN}.{table.name}" + (f" WHERE {where}" if where else "")
+    return f"SELECT {outputs} FROM {_MAIN}.{named(table.name)}" + (f" WHERE {where}" if where else "")
 
 
 def _depth(name: str, schema: Schema, seen: frozenset[str] = frozenset()) -> int:
@@ -154,9 +156,10 @@ def keep_rows(parts: Parts, schema: Schema, table: str, condition: str, reads: I
                 continue
             todo.append(key.table)
             column = schema.tables[name].column(key.column)
-            member = f"{key.column} IN (SELECT {key.target} FROM {key.table})"
+            own = named(key.column)
+            member = f"{own} IN (SELECT {named(key.target)} FROM {named(key.table)})"
             optional = column is None or column.nullable
-            shadow = shadow.with_condition(normal(f"{key.column} IS NULL OR {member}" if optional else member))
+            shadow = shadow.with_condition(normal(f"{own} IS NULL OR {member}" if optional else member))
         shadows[name] = shadow
     return shadows
 

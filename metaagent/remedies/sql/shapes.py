@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from metaagent.remedies.sql.schema import Schema
 from metaagent.remedies.sql.scope import in_shadow, sources, table_of
-from metaagent.remedies.sql.tree import parse_expression
+from metaagent.remedies.sql.tree import identifier, parse_expression
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -54,11 +54,11 @@ def measured(tree: exp.Query, schema: Schema, name: str, table: str, template: s
         made = parse_expression(template)
         for column in made.find_all(exp.Column):
             if column.table.lower() == table:
-                column.set("table", exp.to_identifier(alias))
+                column.set("table", identifier(alias))
         if made == inner:
             return False
         _replace_in_clauses(tree, inner, made)
-        output.replace(exp.alias_(made, exp.to_identifier(output.alias_or_name)))
+        output.replace(exp.alias_(made, identifier(output.alias_or_name)))
         return True
     return False
 
@@ -158,7 +158,7 @@ def _subject(tree: exp.Select, schema: Schema, by: str) -> exp.Column | None:
     name = table.key if by == "key" else by
     if name is None or table.column(name) is None:
         return None
-    return exp.column(name, table=source.alias)
+    return exp.column(identifier(name), table=identifier(source.alias))
 
 
 def _group_source(term: exp.Expr, tree: exp.Select, schema: Schema) -> str | None:
@@ -196,7 +196,9 @@ def grouped_by_key(tree: exp.Query, schema: Schema) -> bool:
     source = sources(tree, schema).get(alias) if alias else None
     table = schema.tables[source.table] if source is not None and source.table else None
     named = ("name", "title", "label", "full_name")
-    if table is None or table.key is None or not isinstance(term, exp.Column) or term.name.lower() not in named:
+    if source is None or table is None or table.key is None:
         return False
-    group.set("expressions", [exp.column(table.key, table=alias)])
+    if not isinstance(term, exp.Column) or term.name.lower() not in named:
+        return False
+    group.set("expressions", [exp.column(identifier(table.key), table=identifier(source.alias))])
     return True

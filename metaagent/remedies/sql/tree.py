@@ -6,6 +6,7 @@ of one attempt parse one text after another.
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +18,17 @@ if TYPE_CHECKING:
 MAX_SQL: Final = 20_000
 """Characters. A longer reply is no report that anybody asked for, and parsing it would hold an attempt up."""
 _DIALECTS: Final = ("sqlite", "mysql", "postgres", "tsql")
+_PLAIN: Final = re.compile(r"[^\W\d]\w*")
+_TAKEN: Final = frozenset(
+    """add all alter analyze and any as attach autoincrement begin between case cast check collate comment commit
+    constraint copy create cross current_date current_time current_timestamp default deferrable delete desc describe
+    detach distinct drop else escape except execute exists explain fetch for foreign from glob grant group having
+    if ilike in index inner insert intersect interval into is isnull join kill lateral like limit load not nothing
+    notnull null on or order outer pivot pragma primary qualify raise recursive references regexp rename replace
+    returning rlike rollback select set show table then to transaction union unique update using vacuum values when
+    where with xor""".split()  # noqa: SIM905
+)
+"""Words that SQLite or sqlglot does not read as the name of a column or a table, tried one by one."""
 
 
 def is_sql(brief: Brief) -> bool:
@@ -38,6 +50,20 @@ def render(tree: exp.Expr) -> str:
     from sqlglot import ErrorLevel
 
     return tree.sql(dialect="sqlite", unsupported_level=ErrorLevel.IGNORE)
+
+
+def named(name: str) -> str:
+    """The name of a table or a column as SQL text: in quotes where it would be read as something else."""
+    if _PLAIN.fullmatch(name) and name.lower() not in _TAKEN:
+        return name
+    return '"' + name.replace('"', '""') + '"'
+
+
+def identifier(name: str) -> exp.Identifier:
+    """As ``named``, for a tree."""
+    from sqlglot import exp
+
+    return exp.to_identifier(name, quoted=named(name) != name)
 
 
 def is_quoted(output: exp.Expr) -> bool:

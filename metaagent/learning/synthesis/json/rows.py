@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, Final
 
 from metaagent.learning.proposals import Case
 from metaagent.records import Logprobs, Outcome
@@ -21,6 +21,9 @@ from metaagent.remedies.json.fields.evaluate import NOTHING, Scope
 from metaagent.remedies.json.fields.program import scopes
 from metaagent.remedies.text import fence
 from metaagent.tasks.brief import brief
+
+MOST_ROWS: Final = 1_000
+"""Of one field. A thousand lines in each of a dozen replies took a quarter of an hour a field, and say no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,10 @@ def examples(cases: Sequence[Case]) -> list[Example]:
         document = _document(case)
         if not isinstance(document, dict):
             continue
-        expected = copy.deepcopy(document)
+        try:
+            expected = copy.deepcopy(document)
+        except RecursionError:  # nested some hundred deep: nothing that a task asks for
+            continue
         for path, value in _wanted(case).items():
             _put(expected, path, value)
         failed = frozenset(event.location for event in case.events if event.location)
@@ -159,14 +165,18 @@ def _leaves(expected: Any, got: Any, prefix: str) -> Iterable[str]:
 
 
 def rows(found: Sequence[Example], path: str) -> list[Row]:
-    """Every place that the path names, with what is wanted there."""
+    """Every place that the path names, with what is wanted there; of too many, as many evenly spread over each
+    reply."""
     made: list[Row] = []
-    for number, example in enumerate(found):
+    pairs = []
+    for example in found:
         got = scopes(example.document, example.document, path, example.text, example.title, example.logprobs)
         wanted = scopes(example.expected, example.expected, path, example.text)
-        if len(got) != len(wanted):
-            continue
-        for (place, scope), (_, other) in zip(got, wanted, strict=True):
+        pairs.append(list(zip(got, wanted, strict=True)) if len(got) == len(wanted) else [])
+    if sum(map(len, pairs)) > MOST_ROWS:
+        pairs = [_spread(one, max(1, MOST_ROWS // len(found))) for one in pairs]
+    for number, (example, both) in enumerate(zip(found, pairs, strict=True)):
+        for (_, scope), (_, other) in both:
             if other.own is NOTHING:
                 continue
             missing = scope.own is NOTHING
@@ -177,8 +187,12 @@ def rows(found: Sequence[Example], path: str) -> list[Row]:
                 same(scope.own, other.own) or (_plain(path) and not failed and bool(example.failed))
             )
             made.append(Row(number, example.group, scope, scope.own if right else other.own, right))
-            del place
     return made
+
+
+def _spread(items: list[Any], count: int) -> list[Any]:
+    """So many of them at even distances; all where they are fewer."""
+    return items if len(items) <= count else [items[n * len(items) // count] for n in range(count)]
 
 
 def _failed(path: str, locations: frozenset[str]) -> bool:

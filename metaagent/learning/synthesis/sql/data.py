@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from metaagent.learning.synthesis.sql.batch import Batch
 from metaagent.remedies.sql.schema import Schema, read_schema
+from metaagent.remedies.sql.tree import named
 
 FEW: Final = 12
 _SAMPLE: Final = 200
@@ -51,8 +52,8 @@ def read_data(batch: Batch) -> Data:
     schema = read_schema(text)
     columns = [(table.name, name) for table in schema.tables.values() for name in table.names]
     queries = [
-        f'SELECT "{name}", COUNT(*) FROM "{table}" GROUP BY "{name}" ORDER BY 2 DESC LIMIT {_SAMPLE}'
-        for table, name in columns
+        f"SELECT {name}, COUNT(*) FROM {table} GROUP BY {name} ORDER BY 2 DESC LIMIT {_SAMPLE}"
+        for table, name in ((named(table), named(name)) for table, name in columns)
     ]
     profiles = {}
     for place, result in zip(columns, batch.results(queries), strict=True):

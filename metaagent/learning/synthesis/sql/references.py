@@ -14,7 +14,7 @@ from metaagent.learning.synthesis.sql.steps import Step, key_of
 from metaagent.learning.synthesis.sql.written import forms, periods, rounding, shares
 from metaagent.remedies.sql.schema import Schema
 from metaagent.remedies.sql.scope import selects, sources, table_of
-from metaagent.remedies.sql.tree import parse, render
+from metaagent.remedies.sql.tree import identifier, named, parse, render
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -169,11 +169,11 @@ def _measures(select: exp.Select, schema: Schema) -> Iterator[Step]:
         bare = {id(one) for query in whole.find_all(exp.Query) for one in query.find_all(exp.Column)}
         for column in whole.find_all(exp.Column):
             if column.table.lower() in aliases or (not column.table and id(column) not in bare):
-                column.set("table", exp.to_identifier(table))
+                column.set("table", identifier(table))
         texts = [render(whole)]
         for aggregate in inner.find_all(exp.Sum, exp.Avg):
             names = {one.name.lower() for one in aggregate.find_all(exp.Column) if one in local}
-            texts += [f"{aggregate.key.upper()}({table}.{name})" for name in sorted(names)]
+            texts += [f"{aggregate.key.upper()}({named(table)}.{named(name)})" for name in sorted(names)]
         for text in dict.fromkeys(texts):
             yield {"do": "measure", "name": output.alias.lower(), "table": table, "is": text}
 
@@ -239,7 +239,7 @@ def naive(
     for step in swapped:
         for column in tree.find_all(exp.Column):
             if column.name.lower() == step["is"] and table_of(column, schema) == step["table"]:
-                column.set("this", exp.to_identifier(step["column"]))
+                column.set("this", identifier(step["column"]))
     after = render(tree)
     return after if after != before else None
 

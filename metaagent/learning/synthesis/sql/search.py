@@ -175,7 +175,10 @@ class Search:
     def _one(self, text: str, step: Step, words: str) -> str | None:
         place = (text, words, repr(step))
         if place not in self._made:
-            self._made[place] = stepped(text, step, self.schema, words)
+            try:
+                self._made[place] = stepped(text, step, self.schema, words)
+            except ValueError:  # a candidate that is no SQL ends no search
+                self._made[place] = None
         return self._made[place]
 
     def _pruned(self, items: Sequence[Item], chosen: Sequence[Step]) -> list[Step]:

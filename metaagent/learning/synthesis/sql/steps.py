@@ -12,6 +12,7 @@ from typing import Any, Final
 from metaagent.learning.synthesis.sql.data import Data, Profile
 from metaagent.remedies.sql.schema import Table
 from metaagent.remedies.sql.shares import NAMES
+from metaagent.remedies.sql.tree import named as quoted
 
 Step = Mapping[str, Any]
 
@@ -87,7 +88,7 @@ def _kept(data: Data, table: Table) -> Iterator[Step]:
         profile = data.of(table.name, column.name)
         if data.is_key(table.name, column.name):
             continue
-        for where in _conditions(column.name, profile):
+        for where in _conditions(quoted(column.name), profile):
             yield {"do": "keep", "table": table.name, "where": where}
 
 
@@ -137,7 +138,9 @@ def instead(data: Data, read: Collection[str], named: Collection[str]) -> Iterat
         for name in days:
             if name in named:
                 yield from (
-                    {"do": "value", "table": table.name, "column": name, "is": other} for other in days if other != name
+                    {"do": "value", "table": table.name, "column": name, "is": quoted(other)}
+                    for other in days
+                    if other != name
                 )
 
 
@@ -150,17 +153,17 @@ def _own(data: Data, table: Table, name: str, profile: Profile) -> Iterator[str]
         if other.name == name or not beside.numeric or beside.flag or data.is_key(table.name, other.name):
             continue
         if any(word in other.name for word in _RATES):
-            rate = other.name if max(beside.common) <= 1 else f"{other.name} / 100.0"
+            rate = quoted(other.name) if max(beside.common) <= 1 else f"{quoted(other.name)} / 100.0"
             yield f"{{}} / (1 + {rate})"
             yield f"{{}} * (1 - {rate})"
             yield f"{{}} * (1 + {rate})"
         elif _unit(other.name) == _unit(name):
-            yield f"{{}} - COALESCE({other.name}, 0)"
-            yield f"{{}} + COALESCE({other.name}, 0)"
+            yield f"{{}} - COALESCE({quoted(other.name)}, 0)"
+            yield f"{{}} + COALESCE({quoted(other.name)}, 0)"
             if beside.nulls:
-                yield f"COALESCE({other.name}, {{}})"
+                yield f"COALESCE({quoted(other.name)}, {{}})"
         elif all(type(value) is int for value in beside.common):
-            yield f"{{}} * {other.name}"
+            yield f"{{}} * {quoted(other.name)}"
 
 
 def _children(data: Data, table: Table, name: str) -> Iterator[str]:
@@ -171,8 +174,8 @@ def _children(data: Data, table: Table, name: str) -> Iterator[str]:
                 continue
             for column in child.columns:
                 if _unit(column.name) == _unit(name) and data.of(child.name, column.name).numeric:
-                    belongs = f"{key.column} = {table.name}.{key.target}"
-                    inner = f"SELECT SUM({column.name}) FROM main.{child.name} WHERE {belongs}"
+                    belongs = f"{quoted(key.column)} = {quoted(table.name)}.{quoted(key.target)}"
+                    inner = f"SELECT SUM({quoted(column.name)}) FROM main.{quoted(child.name)} WHERE {belongs}"
                     yield f"{{}} - COALESCE(({inner}), 0)"
                     yield f"{{}} + COALESCE(({inner}), 0)"
 

@@ -134,7 +134,8 @@ def mentions(name: str, text: str) -> tuple[tuple[Any, ...], ...]:
     raw, found = text.split(), list[tuple[Any, ...]]()
     words: list[tuple[str, bool]] = []
     for token in raw:
-        words += [(word, token.isupper()) for word in fold(token).split()]
+        upper = token.isupper()
+        words += [(word, upper) for word in fold(token).split()]
     at = 0
     while at < len(words):
         for size in range(min(table.longest, 8, len(words) - at), 0, -1):

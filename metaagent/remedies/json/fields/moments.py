@@ -19,7 +19,8 @@ _NUMERIC = re.compile(
     r"|(?P<a>\d{1,2})(?P<t>[-/.]|\.\s)(?P<b>\d{1,2})(?:[-/.]|\.\s)(?P<c>\d{4}|\d{2}|['’]\d{2})"
     r"|(?P<k>(?:19|20)\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])))(?![\d/]|-\d|[.,]\d)"
 )
-_WORD = r"[^\W\d_]{2,}"
+_WORD = r"[^\W\d_]{2,24}"
+"""Bounded, for it is looked for at every letter: a text may hold a long run of them."""
 _NAMED = re.compile(
     rf"(?<!\d)(?P<d1>\d{{1,2}})(?:st|nd|rd|th|er|ème|º|ª|\.)?[\s./-]{{0,2}}(?:de |of |d['’])?(?P<m1>{_WORD})"
     rf"[.,]?[\s,./-]*(?:de[l]? |of )?(?P<y1>\d{{4}}|['’]?\d{{2}}(?![\d:.,]))"
@@ -107,6 +108,7 @@ def _without_year(match: re.Match[str], order: str, year: int) -> date | None:
     return None
 
 
+@lru_cache(maxsize=4096)
 def year_of(text: str) -> int | None:
     """The year that a text is of: that of its first date, else the first that it names."""
     found = dates(text)

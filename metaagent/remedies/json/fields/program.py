@@ -19,6 +19,7 @@ from typing import Any, Final
 from metaagent.records import Logprobs
 from metaagent.remedies.json.fields.evaluate import NOTHING, Scope, evaluate
 from metaagent.remedies.json.fields.guards import holds
+from metaagent.remedies.json.fields.spans import MAX_TEXT
 
 MAX_PLACES: Final = 2_000
 _UNTOLD: Logprobs = MappingProxyType({})
@@ -74,6 +75,7 @@ def scopes(
     raw: Any, fixed: Any, path: str, text: str, title: str = "", logprobs: Logprobs = _UNTOLD
 ) -> list[tuple[Place, Scope]]:
     """The places of a path in the document that is being mended, each with what an expression may see there."""
+    text = text[:MAX_TEXT]
     whole, mended = flat(raw), flat(fixed)
     made: list[tuple[Place, Scope]] = []
     for before, place in zip(places(raw, path), places(fixed, path), strict=False):

@@ -16,7 +16,7 @@ from metaagent.remedies.json.fields.words import fold
 Span = tuple[int, int]
 MAX_TEXT: Final = 20_000
 _PATTERNS: Final = {
-    "email": re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]*\w"),
+    "email": re.compile(r"[\w.+-]{1,64}@[\w-]+\.[\w.-]*\w"),
     "url": re.compile(r"https?://[^\s<>\"')]+"),
     "phone": re.compile(r"(?<![\w.,])(?:\+|00|\()?\d[\d\s()./-]{6,18}\d(?!\w)"),
     "quoted": re.compile(r"(?<=[\"“„«])[^\"“”„«»\n]{1,80}(?=[\"”“»])"),
