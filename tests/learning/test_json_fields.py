@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from metaagent.learning.proposals import Bench, Case
-from metaagent.learning.synthesis.json.fields import JsonFields, learn, program_of
+from metaagent.learning.proposers.json import JsonFields
+from metaagent.learning.synthesis.json.fields import learn, program_of
 from metaagent.learning.synthesis.json.rows import MOST_ROWS, examples, rows, same
 from metaagent.records import Brief, Check, ErrorEvent, ErrorKind, Outcome, Task
 from metaagent.remedies.fixers import find_fixer
