@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from metaagent.learning.proposals import Bench, Case
 from metaagent.learning.proposers.json import JsonFields
 from metaagent.learning.synthesis.json.fields import learn, program_of
 from metaagent.learning.synthesis.json.rows import MOST_ROWS, examples, rows, same
+from metaagent.learning.synthesis.json.vectors import likeness
 from metaagent.records import Brief, Check, ErrorEvent, ErrorKind, Outcome, Task
 from metaagent.remedies.fixers import find_fixer
 from metaagent.remedies.json.fields.describe import describe
@@ -329,3 +331,11 @@ def test_of_very_many_lines_some_of_each_reply_are_looked_at() -> None:
     assert counts[1] == 3 and 300 < counts[0] == counts[2] and sum(counts) <= MOST_ROWS
     assert all(row.expected == row.own.upper().replace(" ", "-") for row in made)
     assert made[0].own == "ab 0" and made[counts[0] - 1].own > "ab 11"
+
+
+def test_lists_in_another_order_are_near_but_long_ones_are_not_looked_at() -> None:
+    assert likeness([2, 1], [1, 2]) > likeness([2, 3], [1, 2]) == likeness([2], [1, 2]) == 0
+    many = [{"sku": f"ab {number}"} for number in range(10_000)]
+    started = process_time()
+    assert not any(likeness(many, many) for _ in range(1_000))
+    assert process_time() - started < 2

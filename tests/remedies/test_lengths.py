@@ -15,6 +15,8 @@ from metaagent.remedies.json.fields.lengths import minutes, stepped
     [
         ("2h 15", 135),
         ("2 h 15 min", 135),
+        ("1 h 5", 65),
+        ("1:5", None),
         ("1:30", 90),
         ("PT1H30M", 90),
         ("2,5 Std.", 150),

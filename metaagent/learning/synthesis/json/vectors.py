@@ -130,16 +130,13 @@ def size(expression: Any) -> float:
     return own + sum(size(part) for part in expression[1:] if isinstance(part, (list, tuple)))
 
 
+_LONG: Final = 100
+
+
 def likeness(value: Any, wanted: Any) -> float:
     """How near a value is to the wanted one, below 1: a guide for the beam only."""
     if not isinstance(value, str) or not isinstance(wanted, (str, int, float)) or not value:
-        return (
-            0.3
-            if isinstance(value, list)
-            and isinstance(wanted, list)
-            and sorted(map(str, value)) == sorted(map(str, wanted))
-            else 0.0
-        )
+        return 0.3 if isinstance(value, list) and isinstance(wanted, list) and _reordered(value, wanted) else 0.0
     wanted = str(wanted)
     if not wanted:
         return 0.0
@@ -152,3 +149,8 @@ def likeness(value: Any, wanted: Any) -> float:
     ahead = next((n for n in range(limit) if low[n] != other[n]), limit)
     behind = next((n for n in range(limit - ahead) if low[-1 - n] != other[-1 - n]), limit - ahead)
     return 0.6 * (ahead + behind) / max(len(low), len(other))
+
+
+def _reordered(value: Sequence[Any], wanted: Sequence[Any]) -> bool:
+    """Whether the items are the same in another order; of long lists it is not asked, for it is asked very often."""
+    return len(value) == len(wanted) <= _LONG and sorted(map(str, value)) == sorted(map(str, wanted))

@@ -25,7 +25,7 @@ _COUNTS: Final[dict[str, float]] = {
 _AND_HALF: Final = r"(?: 1/2| and a half| et demie?| und eine? halbe?)"
 _HALF: Final = r"1/2|half(?:[ -]an?)?|an? half|(?:a )?quarter of an|(?:ein(?:e|en|er)? )?halbe[nrs]?|(?:une? )?demie?"
 _ISO = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
-_CLOCK = re.compile(r"\s*(\d{1,3})\s?[:h]\s?(\d{2})\s*(?:h|hours|min)?\s*")
+_CLOCK = re.compile(r"\s*(\d{1,3})\s?(?::\s?(?=\d\d)|h\s?)(\d{1,2})\s*(?:h|hours|min)?\s*")
 _UNITS: Final = {"minutes": 1.0, "seconds": 1 / 60, "hours": 60.0, "days": 1440.0}
 
 
