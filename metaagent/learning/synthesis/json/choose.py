@@ -116,6 +116,8 @@ def evaluate(vectors: Vectors, branches: Sequence[Branch]) -> tuple[int, int]:
 
 
 def worth(vectors: Vectors, branches: Sequence[Branch], train: int) -> float:
+    """What a whole list is worth. A wrong value made wrong in another way costs nothing here, only where a branch is
+    chosen: with it lists mended 3% less, and broke no less that was right (11 splits of five sets)."""
     _, good = evaluate(vectors, branches)
     mended = (good & vectors.wrong & train).bit_count()
     harmed = (vectors.right & ~good & train).bit_count()
