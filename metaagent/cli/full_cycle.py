@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from metaagent.cli.learn_loop import Metric, quiet_observer, table
+from metaagent.cli.learn_loop import quiet_observer, table
 from metaagent.cli.learn_propose import Domain
 from metaagent.cli.locking import IfLocked, only_run
+from metaagent.cli.metrics import Metric
 from metaagent.cli.state import State, Table, current
 
 if TYPE_CHECKING:

@@ -2,45 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from metaagent.cli.complete import one_of
 from metaagent.cli.learn_propose import Domain
 from metaagent.cli.locking import IfLocked, only_run
+from metaagent.cli.metrics import Metric
 from metaagent.cli.state import Column, State, Table, current
-from metaagent.errors import UsageError
 
 if TYPE_CHECKING:
     from metaagent.orchestrator.events import Observer
     from metaagent.orchestrator.learn import Learned
-
-METRICS = ("passed", "score")
-
-
-def _known(metrics: Sequence[str]) -> Callable[[str], str]:
-    def check(value: str) -> str:
-        if value not in metrics:
-            raise UsageError(f"no metric {value!r}", mend=f"--metric {'|'.join(metrics)}")
-        return value
-
-    return check
-
-
-Metric = Annotated[
-    str,
-    typer.Option(
-        **one_of(("auto", *METRICS)),
-        help="What trials count: tasks passed, or scores; auto: what mine speaks for.",
-        callback=_known(("auto", *METRICS)),
-    ),
-]
-TrialMetric = Annotated[
-    str,
-    typer.Option(**one_of(METRICS), help="What counts: tasks passed, or scores.", callback=_known(METRICS)),
-]
 
 
 def command(

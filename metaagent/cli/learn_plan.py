@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from metaagent.cli.complete import complete_protocol
-from metaagent.cli.learn_loop import TrialMetric
+from metaagent.cli.metrics import TrialMetric
 from metaagent.cli.state import Column, State, Table, current
 
 if TYPE_CHECKING:

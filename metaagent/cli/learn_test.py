@@ -11,8 +11,8 @@ import typer
 
 from metaagent.cli import render
 from metaagent.cli.complete import complete_protocol
-from metaagent.cli.learn_loop import TrialMetric
 from metaagent.cli.locking import IfLocked, only_run
+from metaagent.cli.metrics import TrialMetric
 from metaagent.cli.state import Column, State, Table, complete_agent, current
 
 if TYPE_CHECKING:
