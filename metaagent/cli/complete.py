@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from metaagent.cli.state import current
 
 if TYPE_CHECKING:
+    from metaagent.ledger.database import Ledger
     from metaagent.tasks.index import SpecIndex
+
+Found = TypeVar("Found")
 
 
 def complete_protocol(incomplete: str) -> list[str]:
     """Versions as DOMAIN:vN; the beginning of a hash is completed to what names it."""
-    from metaagent.errors import MetaagentError
     from metaagent.ledger import protocols
 
-    try:
-        with current().ledger(read_only=True) as ledger:
-            rows = protocols.versions(ledger)
-    except (MetaagentError, OSError, ValueError, LookupError):
-        return []
+    rows = _of_ledger(protocols.versions)
     names = [f"{row['domain']}:v{row['version']}" for row in rows]
     return _beginning(incomplete, [*names, *(row["hash"][:12] for row in rows if incomplete)])
 
@@ -72,14 +70,9 @@ def complete_check(incomplete: str) -> list[str]:
 
 def complete_validator(incomplete: str) -> list[str]:
     """What has reported error events here."""
-    from metaagent.errors import MetaagentError
     from metaagent.ledger.error_events import validators
 
-    try:
-        with current().ledger(read_only=True) as ledger:
-            return _beginning(incomplete, validators(ledger))
-    except (MetaagentError, OSError, ValueError, LookupError):
-        return []
+    return _beginning(incomplete, _of_ledger(validators))
 
 
 def complete_kind(incomplete: str) -> list[str]:
@@ -87,6 +80,16 @@ def complete_kind(incomplete: str) -> list[str]:
     from metaagent.records import ErrorKind
 
     return _beginning(incomplete, list(ErrorKind))
+
+
+def _of_ledger(read: Callable[[Ledger], list[Found]]) -> list[Found]:
+    from metaagent.errors import MetaagentError
+
+    try:
+        with current().ledger(read_only=True) as ledger:
+            return read(ledger)
+    except (MetaagentError, OSError, ValueError, LookupError):
+        return []
 
 
 def _of_specifications(names: Callable[[SpecIndex], Iterable[str]]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -86,30 +87,29 @@ def shown(rows: Iterable[Row]) -> list[dict[str, Any]]:
 
 def kind_named(text: str | None) -> str | None:
     """One of the kinds of error events; raises UsageError with the nearest."""
-    from difflib import get_close_matches
-
-    from metaagent.errors import UsageError
     from metaagent.records import ErrorKind
 
-    if text is None or text in list(ErrorKind):
-        return text
-    near = get_close_matches(text, list(ErrorKind), n=1, cutoff=0.5)
-    hint = f"; did you mean '{near[0]}'?" if near else ""
-    raise UsageError(f"no kind '{text}'{hint}", mend=f"one of: {', '.join(ErrorKind)}")
+    return text if text is None else _known("kind", text, list(ErrorKind), f"one of: {', '.join(ErrorKind)}")
 
 
 def validator_named(text: str | None) -> str | None:
     """One that has reported errors here, or that comes with metaagent; raises UsageError with the nearest."""
+    if text is None:
+        return None
+    known = list(dict.fromkeys([*complete_validator(""), *complete_check("")]))
+    return _known("validator", text, known, "metaagent task checks")
+
+
+def _known(what: str, text: str, known: Sequence[str], mend: str) -> str:
     from difflib import get_close_matches
 
     from metaagent.errors import UsageError
 
-    known = dict.fromkeys([*complete_validator(""), *complete_check("")])
-    if text is None or text in known:
+    if text in known:
         return text
     near = get_close_matches(text, known, n=1, cutoff=0.5)
     hint = f"; did you mean '{near[0]}'?" if near else ""
-    raise UsageError(f"no validator '{text}'{hint}", mend="metaagent task checks")
+    raise UsageError(f"no {what} '{text}'{hint}", mend=mend)
 
 
 def task_named(state: State, text: str | None) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -49,7 +50,16 @@ def command(
         _one(state, attempt)
         return
     since_when = since_moment(since)
-    filters = attempts.Filters(task, agent, _outcome(outcome), model, _purpose(purpose), run, since_when, limit)
+    filters = attempts.Filters(
+        task,
+        agent,
+        _among("outcome", outcome, OUTCOMES),
+        model,
+        _among("purpose", purpose, PURPOSES),
+        run,
+        since_when,
+        limit,
+    )
     if not state.has_ledger() and not follow:
         state.out("log", [], table([]))
         return
@@ -64,20 +74,12 @@ def command(
             _follow(state, ledger, filters, jsonl)
 
 
-def _outcome(text: str | None) -> str | None:
-    if text is None or text in OUTCOMES:
+def _among(what: str, text: str | None, known: Sequence[str]) -> str | None:
+    if text is None or text in known:
         return text
     from metaagent.errors import UsageError
 
-    raise UsageError(f"no outcome '{text}'", mend=f"one of: {', '.join(OUTCOMES)}")
-
-
-def _purpose(text: str | None) -> str | None:
-    if text is None or text in PURPOSES:
-        return text
-    from metaagent.errors import UsageError
-
-    raise UsageError(f"no purpose '{text}'", mend=f"one of: {', '.join(PURPOSES)}")
+    raise UsageError(f"no {what} '{text}'", mend=f"one of: {', '.join(known)}")
 
 
 def since_moment(span: str | None) -> datetime | None:
