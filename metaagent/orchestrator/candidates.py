@@ -10,7 +10,7 @@ from metaagent.learning.bundle import Candidate, candidates
 from metaagent.learning.cases import collect, outdated
 from metaagent.learning.divide import divide, rule_of
 from metaagent.learning.ladders import Climb, Step, ladder_of, steps
-from metaagent.learning.proposals import Bench, Case, Proposal, Proposer
+from metaagent.learning.proposals import Bench, Case, Proposal
 from metaagent.learning.propose import ask
 from metaagent.learning.proposers import proposers
 from metaagent.learning.splits import Split
@@ -42,8 +42,8 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Prospects:
-    """What could be done about a subject's failures: its cases, what was proposed because of them, and the candidates
-    made of that, the best first."""
+    """What could be done about a subject's failures: its cases, what was made from them, and the candidates made of
+    that and of what its neighbours offer, the best first."""
 
     cases: list[Case]
     proposed: list[Proposal]
@@ -79,9 +79,9 @@ def candidates_for(
         return Prospects(cases, [], [])
     rungs = ladder_of(rungs_in_order(ledger, subject.domain, subject.model))
     bench = Bench(workspace.root, replayer(workspace, ledger, notice), rungs=rungs)
-    every: list[Proposer] = [*proposers(), *offers(workspace, ledger, subject.domain, subject.model)]
-    proposed = ask(cases, bench, every, notice)
-    found = candidates(cases, base, proposed, bench.judge, bench.rungs)
+    proposed = ask(cases, bench, proposers(), notice)
+    offered = ask(cases, bench, offers(workspace, ledger, subject.domain, subject.model), notice)
+    found = candidates(cases, base, [*proposed, *offered], bench.judge, bench.rungs)
     order = {arm.kind: place for place, arm in enumerate(kinds_in_order(ledger, subject.domain))}
     found.sort(key=lambda candidate: (min(order.get(kind, 99) for kind in candidate.kinds), -candidate.gain))
     if keep:

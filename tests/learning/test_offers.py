@@ -9,8 +9,10 @@ import pytest
 
 from metaagent.ledger import protocols
 from metaagent.ledger.database import Ledger
+from metaagent.orchestrator.candidates import candidates_for, subjects
 from metaagent.orchestrator.offers import Neighbours
 from metaagent.records import Remedy
+from metaagent.workspace import find_workspace
 from tests.conftest import Ran
 from tests.learning import trying
 from tests.learning.trying import MODEL
@@ -69,3 +71,24 @@ def test_another_model_that_solves_what_fails_is_a_route(
     [route] = [one for one in found if one["kinds"] == ["route"] and one["model"] == MODEL]
     assert "of 12 mine tasks smollm2-135m solves 12 that fail here, and fails 0 that pass" in route["why"]
     assert cli("protocol", "list", "--json").json[0]["in_force"] is False
+
+
+def test_what_a_neighbour_offers_is_a_candidate_and_not_among_what_was_made_from_the_cases(
+    tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would count for the prompt in force alone when another is screened, and twice beside its own kind."""
+    monkeypatch.setenv("METAAGENT_BACKEND", BACKEND)
+    place = trying.make(tmp_path / "place", 40)
+    rows = [(f"Record of {trying.WORDS[n % 12]}{n}!", f"{trying.WORDS[n % 12]}{n}", n) for n in range(40)]
+    place.write_script([{"contains": text, "json": {"name": name, "total": n}} for text, name, n in rows])
+    monkeypatch.chdir(place.root)
+    assert cli("evaluate", "--tasks", "records", "--protocol", "0", "--split", "mine").status == 0
+    workspace = find_workspace(place.root)
+    with workspace.open_ledger() as ledger:
+        [subject] = subjects(workspace, ledger)
+        remedies = (Remedy("fixer", "planted.upper"), Remedy("rule", "schema", {"text": "Give every field."}))
+        near = protocols.record(ledger, f"{subject.domain}.near", subject.model, remedies)
+        protocols.activate(ledger, near, "manual", "a test")
+        found = candidates_for(workspace, ledger, subject, lambda _: None, keep=False)
+    assert "schema" in {remedy.name for one in found.candidates for remedy in one.remedies}
+    assert {"planted.upper", "schema"}.isdisjoint(one.remedy.name for one in found.proposed) and found.proposed
