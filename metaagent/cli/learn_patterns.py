@@ -16,10 +16,12 @@ from metaagent.cli.learn_errors import (
     task_named,
     validator_named,
 )
+from metaagent.cli.learn_promote import DryRun
 from metaagent.cli.render import counted
 from metaagent.cli.state import Column, State, Table, current, printable
 
 if TYPE_CHECKING:
+    from metaagent.learning.edits import Edit
     from metaagent.learning.mining import Evidence
     from metaagent.learning.patterns import Pattern
     from metaagent.ledger.error_events import EventFilters
@@ -102,15 +104,16 @@ def split(
     signature: Annotated[
         list[str] | None, typer.Argument(help="Signatures of it to take out; default: all of them.")
     ] = None,
+    dry_run: DryRun = False,
 ) -> None:
     """Take a merged pattern apart into its signatures; merge puts them together again."""
     from metaagent.learning import mining
+    from metaagent.learning.edits import Edit
 
     state = current()
     found = _find(state, pattern)
-    with state.ledger() as ledger:
-        parts = mining.split(ledger, found, signature or [])
-    state.out("learn", {"action": "split", "pattern": found.id, "signatures": parts}, "\n".join(parts))
+    parts = mining.apart(found, signature or [])
+    _edit(state, Edit("split", found.id, parts), dry_run, "\n".join(parts))
 
 
 @app.command("merge")
@@ -121,30 +124,40 @@ def merge(
             metavar="ID ID...", help="The patterns; the first gives the id.", autocompletion=complete_pattern
         ),
     ],
+    dry_run: DryRun = False,
 ) -> None:
     """Say that patterns are one; split takes them apart again."""
     from metaagent.learning import mining
+    from metaagent.learning.edits import Edit
 
     state = current()
     found = [_find(state, text) for text in pattern]
-    with state.ledger() as ledger:
-        parts = mining.join(ledger, found)
-    state.out("learn", {"action": "merge", "pattern": found[0].id, "signatures": parts}, found[0].id)
+    _edit(state, Edit("merge", found[0].id, mining.joined(found)), dry_run, found[0].id)
 
 
 @app.command("label")
 def label(
     pattern: PatternArgument,
     text: Annotated[str, typer.Argument(help='What to call it; "" takes the label away.')],
+    dry_run: DryRun = False,
 ) -> None:
     """Give a pattern a name of your own."""
-    from metaagent.learning import mining
+    from metaagent.learning.edits import Edit
 
     state = current()
     found = _find(state, pattern)
-    with state.ledger() as ledger:
-        mining.label(ledger, found, text)
-    state.out("learn", {"action": "label", "pattern": found.id, "signatures": found.group.members}, found.id)
+    _edit(state, Edit("label", found.id, found.group.members, " ".join(text.split())), dry_run, found.id)
+
+
+def _edit(state: State, edit: Edit, dry_run: bool, text: str) -> None:
+    """Notes it, unless it is only asked what would be noted, and says so."""
+    from metaagent.ledger import pattern_edits
+
+    if not dry_run:
+        with state.ledger() as ledger:
+            pattern_edits.record(ledger, edit.action, edit.pattern, edit.signatures, edit.text)
+    data = {"action": edit.action, "pattern": edit.pattern, "signatures": edit.signatures, "dry_run": dry_run}
+    state.out("learn", data, text)
 
 
 def mined(state: State, filters: EventFilters, *, least: int) -> list[Pattern]:

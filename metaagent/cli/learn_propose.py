@@ -12,8 +12,8 @@ from metaagent.cli.state import Column, State, Table, current, printable
 
 if TYPE_CHECKING:
     from metaagent.learning.bundle import Candidate
-    from metaagent.learning.proposals import Case
-    from metaagent.orchestrator.candidates import Subject
+    from metaagent.ledger.database import Ledger
+    from metaagent.orchestrator.candidates import Prospects, Subject
 
 Domain = Annotated[
     str | None,
@@ -37,7 +37,7 @@ def command(
     with state.ledger() as ledger:
         for subject in subjects(state.workspace(), ledger, domain):
             prospects = candidates_for(state.workspace(), ledger, subject, state.notice, keep=not dry_run)
-            _say(state, subject, prospects.cases, prospects.candidates)
+            _say(state, ledger, subject, prospects)
             rows += [_row(subject, one, len(prospects.cases)) for one in prospects.candidates]
             kinds = [arm.kind for arm in kinds_in_order(ledger, subject.domain)]
             state.detail(f"{subject.domain}: kinds in the order in which they are tried: {', '.join(kinds)}")
@@ -46,14 +46,16 @@ def command(
         state.notice("next: metaagent learn plan, then metaagent learn test")
 
 
-def _say(state: State, subject: Subject, cases: list[Case], found: list[Candidate]) -> None:
+def _say(state: State, ledger: Ledger, subject: Subject, prospects: Prospects) -> None:
     """Why there is nothing to propose for a subject, where that is so."""
-    place, left = subject.domain or "no domain", len(subject.tasks) - len(cases)
+    from metaagent.orchestrator.candidates import nothing_failed
+
+    place, left = subject.domain or "no domain", len(subject.tasks) - len(prospects.cases)
     if left:
         state.notice(f"{place}: {counted(left, 'mine task')} were not attempted yet; `metaagent learn` attempts them")
-    if cases and all(case.passed for case in cases):
-        state.notice(f"{place}: no failures on mine, nothing to learn")
-    elif cases and not found:
+    if prospects.cases and all(case.passed for case in prospects.cases):
+        state.notice(nothing_failed(ledger, subject))
+    elif prospects.cases and not prospects.candidates:
         state.notice(f"{place}: nothing to learn here that helps; a larger model or a retry strategy may")
 
 

@@ -107,14 +107,13 @@ def find(found: Sequence[Pattern], text: str) -> Pattern:
     return near[0]
 
 
-def split(ledger: Ledger, pattern: Pattern, signatures: Sequence[str]) -> tuple[str, ...]:
-    """Notes that these signatures of a merged pattern (none named: all) stand alone; which they are."""
+def apart(pattern: Pattern, signatures: Sequence[str]) -> tuple[str, ...]:
+    """Those signatures of a merged pattern that are to stand alone (none named: all). Raises UsageError where it is one
+    signature, NotFoundError for one that is none of its own."""
     members = pattern.group.members
     if len(members) == 1:
         raise UsageError(f"pattern {pattern.id} is one signature, and was not merged")
-    chosen = tuple(_member(members, text) for text in signatures) or members
-    pattern_edits.record(ledger, "split", pattern.id, chosen)
-    return chosen
+    return tuple(_member(members, text) for text in signatures) or members
 
 
 def _member(members: Sequence[str], text: str) -> str:
@@ -124,18 +123,11 @@ def _member(members: Sequence[str], text: str) -> str:
     return found[0]
 
 
-def join(ledger: Ledger, merged: Sequence[Pattern]) -> tuple[str, ...]:
-    """Notes that these patterns are one, by the id of the first; the signatures it has."""
+def joined(merged: Sequence[Pattern]) -> tuple[str, ...]:
+    """The signatures of these patterns as one. Raises UsageError for fewer than two."""
     if len({pattern.id for pattern in merged}) < 2:
         raise UsageError("it takes two patterns to merge")
-    chosen = tuple(sorted({one for pattern in merged for one in pattern.group.members}))
-    pattern_edits.record(ledger, "merge", merged[0].id, chosen)
-    return chosen
-
-
-def label(ledger: Ledger, pattern: Pattern, text: str) -> None:
-    """Notes what a person calls the pattern; an empty text takes the label away."""
-    pattern_edits.record(ledger, "label", pattern.id, pattern.group.members, " ".join(text.split()))
+    return tuple(sorted({one for pattern in merged for one in pattern.group.members}))
 
 
 def edits(ledger: Ledger) -> list[Edit]:

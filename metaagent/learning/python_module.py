@@ -341,6 +341,7 @@ class _files:
 _MAIN = """\
 def main() -> None:
     import argparse
+    import os
 
     parser = argparse.ArgumentParser(description="Mend a model's reply: standard input to standard output.")
     parser.add_argument("--goal", default="", help="the task's goal")
@@ -353,7 +354,11 @@ def main() -> None:
         name, _, file = pair.partition("=")
         with open(file, encoding="utf-8") as text:
             inputs[name] = text.read()
-    sys.stdout.write(fix(sys.stdin.read(), given.goal, inputs, given.form, given.title))
+    try:
+        sys.stdout.write(fix(sys.stdin.read(), given.goal, inputs, given.form, given.title))
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read it has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from metaagent.learning.bandit import Arm, Pull, arms
-from metaagent.learning.bundle import Candidate, candidates
+from metaagent.learning.bundle import Candidate, candidates, without_learned
 from metaagent.learning.cases import collect, outdated
 from metaagent.learning.divide import divide, rule_of
 from metaagent.learning.ladders import Climb, Step, ladder_of, steps
@@ -94,6 +94,15 @@ def left_out(ledger: Ledger, subject: Subject, base: Protocol, cases: Sequence[C
     count = outdated(ledger, cases, subject.tasks, base, subject.model)
     place = f"{subject.domain or 'no domain'} on {subject.model}"
     return f"{place}: left out: what {count} mine tasks came to with another model of that name" if count else ""
+
+
+def nothing_failed(ledger: Ledger, subject: Subject) -> str:
+    """That all mine tasks pass; where fixers in force were made from these very tasks, how little that says."""
+    base = protocols.active(ledger, subject.domain, subject.model)
+    said = "no failures on mine, nothing to learn"
+    if without_learned(base.remedies) != base.remedies:
+        said += ": the fixers in force were made from these tasks, so others may fail; more tasks would tell"
+    return f"{subject.domain or 'no domain'} on {subject.model}: {said}"
 
 
 def note(ledger: Ledger, subject: Subject, base: Protocol, found: Sequence[Candidate], cases: int) -> None:

@@ -19,7 +19,15 @@ from metaagent.learning.splits import salted
 from metaagent.learning.trial import Progress
 from metaagent.ledger import protocols, trials
 from metaagent.orchestrator.budget import Budget, Usage, fits, left, spent
-from metaagent.orchestrator.candidates import FEWEST_CASES, Subject, candidates_for, left_out, note, subjects
+from metaagent.orchestrator.candidates import (
+    FEWEST_CASES,
+    Subject,
+    candidates_for,
+    left_out,
+    note,
+    nothing_failed,
+    subjects,
+)
 from metaagent.orchestrator.evaluate import Measurement, MeasureOptions, measure_all
 from metaagent.orchestrator.events import Observer
 from metaagent.orchestrator.present import present_digests
@@ -173,7 +181,8 @@ class _Loop:
             )
             return False
         if all(case.passed for case in self.cases):
-            self.said.append(f"{place}: no failures on mine, nothing to learn")
+            with self.workspace.open_ledger() as ledger:
+                self.said.append(nothing_failed(ledger, self.subject))
             return False
         with self.workspace.open_ledger() as ledger:
             prospects = candidates_for(self.workspace, ledger, self.subject, self.notice)

@@ -65,6 +65,10 @@ def test_merge_label_and_split(cli: Cli) -> None:
     one, other = (str(row["id"]) for row in patterns(cli))
     assert cli("learn", "patterns", "split", one).status == 2
     assert cli("learn", "patterns", "merge", one).status == 2
+    before = patterns(cli, "--min", "1")
+    assert cli("learn", "patterns", "merge", one, other, "--dry-run").out.strip() == one
+    assert cli("learn", "patterns", "label", one, "a name", "--dry-run").status == 0
+    assert patterns(cli, "--min", "1") == before
     assert cli("learn", "patterns", "merge", one, other).out.strip() == one
     assert cli("learn", "patterns", "label", one, "all of it").status == 0
     assert [(row["id"], row["label"], row["route"], row["events"]) for row in patterns(cli)] == [

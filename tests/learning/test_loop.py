@@ -288,6 +288,16 @@ def test_sealed_errors_are_shown_only_to_who_says_yes_and_count_no_longer(
     assert cli("evaluate", "--learning", "--json").json[0]["sealed"] == len(sealed - measured)
 
 
+def test_where_fixers_mend_what_they_were_made_from_that_is_said(
+    make: Any, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = make(lambda name, total: (name.upper(), total))
+    monkeypatch.chdir(place.root)
+    [learned] = cli("learn", "--json").json
+    assert any(trial["verdict"] == "promote" for trial in learned["trials"])
+    assert "made from these tasks, so others may fail" in cli("learn", "propose").err
+
+
 def test_where_all_pass_there_is_nothing_to_learn(make: Any, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     place = make(lambda name, total: (name, total))
     monkeypatch.chdir(place.root)

@@ -52,6 +52,18 @@ def test_shipped_fixers_run_alone_and_do_the_same(tmp_path: Path) -> None:
     assert (ran.returncode, ran.stdout) == (0, replies[2].fixed), ran.stderr
 
 
+def test_whoever_reads_it_may_go_away(tmp_path: Path) -> None:
+    module = module_of(protocol(Remedy("fixer", "json.repair")), [], 1)
+    (tmp_path / "mended.py").write_text(module.source, encoding="utf-8")
+    command = [sys.executable, "-I", "-S", str(tmp_path / "mended.py")]
+    ran = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert ran.stdin and ran.stdout and ran.stderr
+    ran.stdout.close()
+    ran.stdin.write("[" + "1, " * 100_000 + "]")
+    ran.stdin.close()
+    assert (ran.wait(), ran.stderr.read()) == (0, "")
+
+
 def test_a_classifier_is_part_of_it() -> None:
     weights = {'"due"': {"": -1.5, '"due"': 1.0}, '"open"': {"": 0.5, '"open"': 1.0}}
     branch = {"when": None, "then": ["classified", weights, 0.0, ["own"]]}

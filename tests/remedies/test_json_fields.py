@@ -163,6 +163,12 @@ def test_the_fixer_abstains_on_what_is_not_json_and_where_nothing_changes() -> N
     assert json.loads(fix('{"land": "France"}', brief(), {"program": PROGRAM}) or "") == {"land": "FR"}
 
 
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "NaN", "Infinity"])
+def test_a_number_that_json_has_no_word_for_is_left_alone(number: str) -> None:
+    reply = f'{{"land": "France", "total": {number}}}'
+    assert find_fixer("json.fields")(reply, brief(), {"program": PROGRAM}) is None
+
+
 WEIGHTS = {'"due"': {"": 0.5, "late": 0.1, '"due"': 0.2}, '"held"': {"": -0.2, "dispute": 0.1, '"due"': 0.1}}
 
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from metaagent.records import ArtifactForm, Brief
+from metaagent.remedies.json.strict import loads
 
 MARK: Final = "_note"
 LONGEST: Final = 120
@@ -36,7 +37,7 @@ def with_notes(form: ArtifactForm, fields: Sequence[str]) -> ArtifactForm:
 def fix(reply: str, brief: Brief, settings: Mapping[str, Any]) -> str | None:  # noqa: ARG001 - a fixer's signature
     """The object without notes; None where it has none that the task's own form does not ask for."""
     try:
-        document = json.loads(reply)
+        document = loads(reply)
     except (ValueError, RecursionError):
         return None
     if not isinstance(document, dict):

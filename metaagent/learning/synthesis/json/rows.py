@@ -19,6 +19,7 @@ from metaagent.records import Logprobs, Outcome
 from metaagent.remedies.json import repair
 from metaagent.remedies.json.fields.evaluate import NOTHING, Scope
 from metaagent.remedies.json.fields.program import scopes
+from metaagent.remedies.json.strict import loads
 from metaagent.remedies.text import fence
 from metaagent.tasks.brief import brief
 
@@ -90,13 +91,13 @@ def examples(cases: Sequence[Case]) -> list[Example]:
 def _document(case: Case) -> Any:
     for text in (case.reply, case.artifact):
         try:
-            return json.loads(text)
+            return loads(text)
         except (ValueError, RecursionError, TypeError):
             continue
     told = brief(case.task)
     bare = fence.fix(case.reply, told, {}) or case.reply
     try:
-        return json.loads(repair.fix(bare, told, {}) or bare)
+        return loads(repair.fix(bare, told, {}) or bare)
     except (ValueError, RecursionError):
         return None
 

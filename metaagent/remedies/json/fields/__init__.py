@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from metaagent.records import Brief
 from metaagent.remedies.json.fields.program import run
+from metaagent.remedies.json.strict import loads
 
 _MAX: Final = 200_000
 
@@ -19,7 +20,7 @@ def fix(reply: str, brief: Brief, settings: Mapping[str, Any]) -> str | None:
     if not isinstance(program, Mapping) or len(reply) > _MAX:
         return None
     try:
-        document = json.loads(reply)
+        document = loads(reply)
         if not isinstance(document, (dict, list)):
             return None
         made = run(program, document, brief.own_text, brief.title, settings.get("logprobs", {}))
