@@ -171,6 +171,19 @@ def test_a_house_of_its_own_is_learned(root: Path, references: bool) -> None:
     assert solved(root, found, todo) >= len(todo) - 1
 
 
+def test_a_house_that_shows_views_alone_is_learned(tmp_path: Path) -> None:
+    (tmp_path / "fixtures").mkdir()
+    path = tmp_path / "fixtures" / "clinic.db"
+    clinic(path)
+    with sqlite3.connect(path) as database:
+        for name in ("doctors", "patients", "visits"):
+            database.execute(f"ALTER TABLE {name} RENAME TO stored_{name}")
+            database.execute(f"CREATE VIEW {name} AS SELECT * FROM stored_{name}")
+    todo = cases(path, references=True)
+    found = SqlViews().propose(todo, bench(tmp_path))
+    assert solved(tmp_path, found, todo) >= len(todo) - 1, [one.readable for one in found]
+
+
 @pytest.mark.parametrize("references", [True, False])
 def test_names_that_sql_takes_for_something_else(tmp_path: Path, references: bool) -> None:
     """Reserved words, quotes and blanks as the names of tables and columns."""
@@ -254,6 +267,19 @@ def test_the_data_tell_what_columns_are_for(root: Path) -> None:
     assert data.of("patients", "deleted_at").nulls
     assert data.of("visits", "minutes").numeric
     assert data.is_key("visits", "patient_id")
+
+
+def test_a_view_is_read_as_the_table_that_it_looks_like(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "views.db") as database:
+        database.executescript(f"""{SCHEMA}
+            CREATE VIEW "order" AS SELECT id, patient_id, minutes / 60.0 AS hours FROM visits;
+            CREATE VIEW broken AS SELECT * FROM nowhere;""")
+        database.execute("INSERT INTO visits VALUES (1, 1, 1, 'first', 30, '2024-01-01')")
+    data = read_data(Batch((tmp_path / "views.db").read_bytes(), strongest()))
+    view = data.schema.tables["order"]
+    assert view.names == ("id", "patient_id", "hours") and view.parents[0].table == "patients"
+    assert data.of("order", "hours").common == (0.5,)
+    assert set(data.schema.tables) == {"doctors", "patients", "visits", "order"}
 
 
 def test_the_value_of_a_result_grows_as_it_comes_near() -> None:

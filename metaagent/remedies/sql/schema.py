@@ -172,6 +172,8 @@ def _table(schema: exp.Schema) -> Table:
             key = name if is_key else key
             columns.append(Column(name, part.kind.sql("sqlite").upper() if part.kind else "", not required))
             parents += [_reference(name, kind) for kind in kinds if isinstance(kind, exp.Reference)]
+        elif isinstance(part, exp.Identifier):  # SQLite takes columns without a type
+            columns.append(Column(part.name.lower()))
         elif isinstance(part, exp.PrimaryKey) and len(part.expressions) == 1:
             key = part.expressions[0].name.lower()
         else:

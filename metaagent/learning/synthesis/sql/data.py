@@ -46,9 +46,9 @@ class Data:
 
 
 def read_data(batch: Batch) -> Data:
-    """The schema as the database tells it, and a profile of every column."""
+    """The schema as the database tells it, and a profile of every column. A view is a table whose key nobody knows."""
     made = batch.results(["SELECT sql FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"])[0]
-    text = ";\n".join(str(row[0]) for row in made.rows)
+    text = ";\n".join([*(str(row[0]) for row in made.rows), *_views(batch)])
     schema = read_schema(text)
     columns = [(table.name, name) for table in schema.tables.values() for name in table.names]
     queries = [
@@ -61,3 +61,14 @@ def read_data(batch: Batch) -> Data:
         known = tuple(one for one in values if one is not None)
         profiles[place] = Profile(known, len(values) <= FEW, None in values)
     return Data(schema, text, profiles)
+
+
+def _views(batch: Batch) -> list[str]:
+    """Each view that can be read, written as the table that it looks like."""
+    names = [str(row[0]) for row in batch.results(["SELECT name FROM sqlite_master WHERE type = 'view'"])[0].rows]
+    looks = batch.results([f"SELECT * FROM {named(name)} LIMIT 0" for name in names]) if names else []
+    return [
+        f"CREATE TABLE {named(name)} ({', '.join(map(named, look.columns))})"
+        for name, look in zip(names, looks, strict=True)
+        if look.error is None and look.columns
+    ]
