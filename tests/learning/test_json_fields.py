@@ -208,6 +208,22 @@ def test_a_proposal_tells_what_it_would_change_and_is_repeatable() -> None:
     assert first.folds > 1 and first.gain > 0.3 and not set(first.mended) & set(first.harmed)
 
 
+def two_minds(pick: random.Random) -> Row:
+    """Whoever made the keys wrote half of the start times with a colon."""
+    text, got, wanted = visit(pick)
+    colon = pick.random() < 0.5
+    return text, got, {**wanted, "start": f"{wanted['start'][:2]}:{wanted['start'][2:]}" if colon else wanted["start"]}
+
+
+def test_keys_that_want_two_forms_are_told() -> None:
+    bench = Bench(Path(), lambda asked: [], seed=0, seconds=300)  # noqa: ARG005
+    [agreed] = JsonFields().propose(cases(visit, 30, 7), bench)
+    [doubted] = JsonFields().propose(cases(two_minds, 30, 7), bench)
+    assert "do the keys agree" not in agreed.why
+    assert doubted.why.count("do the keys agree") == 1
+    assert "start: where the reply looks like 9:9 a" in doubted.why
+
+
 def entry(pick: random.Random) -> Row:
     """Credits count as negative, and four ways to say so hold on the same texts."""
     owed, credit = pick.randint(10, 900), pick.random() < 0.5

@@ -8,6 +8,7 @@ from typing import Any
 from metaagent.learning.proposals import Bench, Case, Proposal
 from metaagent.learning.synthesis.json.fields import FEW, FOLDS, Learned, learn, program_of
 from metaagent.learning.synthesis.json.rows import Example, examples, field_paths, rows, same
+from metaagent.learning.synthesis.json.unclear import two_forms
 from metaagent.records import Remedy
 from metaagent.remedies.json.fields.describe import describe
 from metaagent.remedies.json.fields.program import flat
@@ -28,10 +29,17 @@ class JsonFields:
         accepted = [one for one in learned if one.accepted]
         if not accepted:
             return []
-        return [_proposal(found, cases, accepted)]
+        return [_proposal(found, cases, accepted, _doubts(learned))]
 
 
-def _proposal(found: Sequence[Example], cases: Sequence[Case], accepted: Sequence[Learned]) -> Proposal:
+def _doubts(learned: Sequence[Learned]) -> str:
+    """What a person should look at before believing the keys, a clause for each field; empty where there is nothing."""
+    first, last = ({one.path: one for one in stages} for stages in (reversed(learned), learned))
+    doubts = [doubt.told(path) for path in last if (doubt := two_forms(first[path].rows, last[path].outputs))]
+    return "".join(f"; {doubt}" for doubt in doubts)
+
+
+def _proposal(found: Sequence[Example], cases: Sequence[Case], accepted: Sequence[Learned], doubts: str) -> Proposal:
     program = program_of(accepted)
     mended, harmed, gain = _tasks(found, cases, accepted)
     paths = {one.path for one in accepted}
@@ -42,7 +50,7 @@ def _proposal(found: Sequence[Example], cases: Sequence[Case], accepted: Sequenc
     }
     why = (
         f"{numbers['mended']} of {numbers['wrong']} wrong values in {len(paths)} fields mended on cases left out, "
-        f"{numbers['harmed']} right ones broken"
+        f"{numbers['harmed']} right ones broken{doubts}"
     )
     return Proposal(
         Remedy("fixer", "json.fields", {"program": program}),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from metaagent.learning.proposals import Bench, Case, Proposal
-from metaagent.learning.synthesis.json.rows import Row, examples, rows
+from metaagent.learning.synthesis.json.rows import examples, rows
+from metaagent.learning.synthesis.json.unclear import misjudged
 from metaagent.records import Remedy
 
 FEWEST: Final = 5
@@ -26,7 +27,7 @@ class NotedFields:
         that first writes down what the text says of it judges better."""
         found = examples(cases)
         judged = sorted({field for case in cases for field in _judged(case.task.artifact.schema or {})})
-        unclear = Counter({field: _unclear(rows(found, field)) for field in judged})
+        unclear = Counter({field: misjudged(rows(found, field)) for field in judged})
         enough = max(FEWEST, SHARE * len(cases))
         fields = [field for field, count in unclear.most_common(MOST) if count >= enough]
         if not fields:
@@ -41,15 +42,6 @@ class NotedFields:
                 beside=(Remedy("fixer", "json.notes"),),
             )
         ]
-
-
-def _unclear(found: Sequence[Row]) -> int:
-    """How many replies would still be wrong if each value that the model writes were put into the one that is wanted
-    for it most often: no other spelling, but another meaning."""
-    wanted: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for row in found:
-        wanted[repr(row.own)][repr(row.expected)] += 1
-    return sum(counts.total() - max(counts.values()) for counts in wanted.values())
 
 
 def _judged(schema: Mapping[str, Any]) -> set[str]:
