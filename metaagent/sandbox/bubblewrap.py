@@ -36,6 +36,8 @@ _DESCRIPTORS: Final = 256
 _ETC: Final = ("/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime")
 _GATE: Final = 'echo; read -r _; exec "$@"'
 """Says on stdout that the walls stand, and waits for a line before the job begins."""
+_CHILD: Final = 'test "$PPID" = "$0" && exec "$@"'
+"""Goes on as a child of the process it is given, and of no other."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,12 @@ class Bubblewrap:
         descriptors.append(in_memory(stack, b"\0".join(map(os.fsencode, walls))))
         gate = ["/bin/sh", "-c", _GATE, "sh"] if job.collect else []
         inner = [*gate, *self._become(user), *self._limits(job), *job.argv]
-        return [self.path, "--args", str(descriptors[-1]), "--", *inner], descriptors
+        return [*self._tied(), self.path, "--args", str(descriptors[-1]), "--", *inner], descriptors
+
+    def _tied(self) -> list[str]:
+        """The walls end with this process from their first moment. What bubblewrap asks for itself comes late: whoever
+        was killed before that left walls, and the job behind them, to nobody."""
+        return [self._setpriv, "--pdeathsig", "KILL", "--", "/bin/sh", "-c", _CHILD, str(os.getpid())]
 
     def _become(self, user: int | None) -> list[str]:
         if user is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -205,6 +206,32 @@ def test_nothing_outlives_whoever_started_it(sandbox: Sandbox) -> None:
     assert running(marker) == []
     for left in set(Path(gettempdir()).glob("metaagent-job-*")) - before:
         remove(left)  # whoever is killed cannot tidy up
+
+
+@pytest.mark.skipif(shutil.which("bwrap") is None, reason="without bubblewrap")
+def test_nothing_outlives_whoever_was_killed_before_the_walls_stood(tmp_path: Path) -> None:
+    """bubblewrap asks late to end with its parent; whoever was killed before that left the job running."""
+    marker, slow = f"orphan{secrets.token_hex(6)}", tmp_path / "bwrap"
+    slow.write_text(f'#!/bin/sh\nsleep 1\nexec {shutil.which("bwrap")} "$@"\n')
+    slow.chmod(0o755)
+    host = subprocess.Popen(
+        [sys.executable, "-m", "tests.sandbox.host", "bubblewrap", marker, str(slow)], cwd=REPOSITORY
+    )
+    deadline = monotonic() + 20
+    while not (waiting := [pid for pid in _jobs(marker, host.pid) if _runs(pid, slow)]) and monotonic() < deadline:
+        sleep(0.02)
+    assert waiting
+    host.kill()
+    host.wait()
+    sleep(2)
+    assert running(marker) == []
+
+
+def _runs(pid: int, script: Path) -> bool:
+    try:
+        return f"sh\0{script}" in Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return False
 
 
 def _jobs(marker: str, host: int) -> list[int]:
