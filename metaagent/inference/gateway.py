@@ -156,6 +156,11 @@ class Gateway:
         self._version: str | None = None
         self._density: dict[str, float] = {}
 
+    @property
+    def keeps(self) -> bool:
+        """Whether the same request asked again is answered from a cache."""
+        return self._cache is not None
+
     async def info(self, model: str) -> ModelInfo:
         """What the backend says of the model; asked once."""
         if model not in self._infos:

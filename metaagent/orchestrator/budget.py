@@ -88,6 +88,15 @@ def left(budget: Budget, usage: Usage) -> Budget:
     )
 
 
+def share(budget: Budget, part: float) -> Budget:
+    """That part of a budget; of what has a bound, one call or token at least."""
+    return Budget(
+        None if budget.seconds is None else budget.seconds * part,
+        None if budget.calls is None else max(1, int(budget.calls * part)),
+        None if budget.tokens is None else max(1, int(budget.tokens * part)),
+    )
+
+
 def used_up(limits: Limits, usage: Usage) -> str | None:
     """Why a task may not be tried again, or None."""
     if limits.attempts is not None and usage.attempts >= limits.attempts:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 from metaagent.learning.splits import Split
 from metaagent.learning.trial import Progress
 from metaagent.ledger import protocols, trials
 from metaagent.ledger.database import Ledger
-from metaagent.orchestrator.budget import Budget, Usage, left
+from metaagent.orchestrator.budget import Budget, Usage, left, share
 from metaagent.orchestrator.candidates import subjects
 from metaagent.orchestrator.evaluate import Measurement, MeasureOptions, measure_all
 from metaagent.orchestrator.events import Observer, Summary
@@ -25,6 +25,8 @@ from metaagent.workspace import Workspace
 
 MARGIN: Final = 0.1
 """The share of a budget's time that is kept for what cannot be foreseen."""
+RUN_SHARE: Final = 1 / 3
+"""The share of a budget that the board may use: a long board would leave nothing to learn with, night after night."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,24 +76,22 @@ def full_cycle(
     done = run(workspace, _run_options(options), observe)
     if done.status > 1:
         return Cycle(done, (), (), (), time.monotonic() - started)
-    kept = _measuring(workspace, options)
-
     used = Usage(calls=done.calls, tokens=done.tokens)
 
-    def rest() -> Budget:
-        seconds = time.monotonic() - started + MARGIN * (options.budget.seconds or 0.0)
-        return left(options.budget, used.plus(kept).plus(Usage(seconds=seconds)))
+    def rest(kept: Usage) -> Budget:
+        return left(options.budget, used.plus(kept).plus(Usage(seconds=time.monotonic() - started)))
 
+    margin = Usage(seconds=MARGIN * (options.budget.seconds or 0.0))
+    kept = _measuring(workspace, options)
     stage("watch: whether what was promoted before still holds in real work")
-    watched = look(workspace, stage, LookOptions(budget=rest(), jobs=options.jobs))
+    watched = look(workspace, stage, LookOptions(budget=rest(margin.plus(kept)), jobs=options.jobs))
     used = used.plus(_asked(watched))
     stage("learn: errors, patterns, remedies, trials")
-    learned = learn(
-        workspace, LearnOptions(options.domain, rest(), options.metric, options.jobs), observe, watch, stage
-    )
+    wanted = LearnOptions(options.domain, rest(margin), options.metric, options.jobs, kept=kept)
+    learned = learn(workspace, wanted, observe, watch, stage)
     used = used.plus(_asked(learned))
     stage("measure: sealed tasks, without and with what was learned")
-    measured = measure_sealed(workspace, options, left(replace(options.budget, seconds=None), used), observe)
+    measured = measure_sealed(workspace, options, rest(Usage()), observe)
     return Cycle(done, tuple(watched), tuple(learned), tuple(measured), time.monotonic() - started)
 
 
@@ -102,13 +102,16 @@ def _asked(stage: Sequence[Health] | Sequence[Learned]) -> Usage:
 
 def _run_options(options: CycleOptions) -> RunOptions:
     return RunOptions(
-        limit=options.limit, retries=options.retries, jobs=options.jobs, budget=options.budget, command="full-cycle"
+        limit=options.limit,
+        retries=options.retries,
+        jobs=options.jobs,
+        budget=share(options.budget, RUN_SHARE),
+        command="full-cycle",
     )
 
 
 def _measuring(workspace: Workspace, options: CycleOptions) -> Usage:
-    """About what measuring the sealed tasks will take, where something is promoted that asks the model in another way:
-    what is kept for that, learning may not spend."""
+    """About what measuring the sealed tasks will take, where what is promoted asks the model in another way."""
     usage = Usage()
     jobs = options.jobs or workspace.config.run.jobs or workspace.config.embedded.slots
     with workspace.open_ledger() as ledger:
@@ -124,6 +127,11 @@ def measure_sealed(workspace: Workspace, options: CycleOptions, budget: Budget, 
     lacking is measured next time. Replies come from the cache where both ask the same, so that a protocol of fixers
     alone costs no second call."""
     made: list[Measurement] = []
+    started = time.monotonic()
+
+    def rest() -> Budget:
+        calls, tokens = sum(one.calls for one in made), sum(one.tokens for one in made if one.calls)
+        return left(budget, Usage(calls=calls, tokens=tokens, seconds=time.monotonic() - started))
 
     def measured(tasks: Sequence[Task], protocol: Protocol, budget: Budget) -> Measurement:
         args = ("full-cycle", protocol.hash, "sealed")
@@ -136,16 +144,11 @@ def measure_sealed(workspace: Workspace, options: CycleOptions, budget: Budget, 
         found = _sealed(workspace, ledger, options)
     for tasks, active in found:
         empty = protocols.empty()
-        first = measured(tasks, empty, _less(budget, made))
+        first = measured(tasks, empty, rest())
         if active.hash != empty.hash:
-            free = workspace.config.cache and same_call(empty.remedies, active.remedies)
-            measured(tasks[: first.tasks], active, Budget() if free else _less(budget, made))
+            free = first.kept and same_call(empty.remedies, active.remedies)
+            measured(tasks[: first.tasks], active, Budget() if free else rest())
     return made
-
-
-def _less(budget: Budget, made: Sequence[Measurement]) -> Budget:
-    calls, tokens = sum(one.calls for one in made), sum(one.tokens for one in made if one.calls)
-    return left(budget, Usage(calls=calls, tokens=tokens))
 
 
 def _sealed(workspace: Workspace, ledger: Ledger, options: CycleOptions) -> list[tuple[list[Task], Protocol]]:

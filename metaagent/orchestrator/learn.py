@@ -50,13 +50,15 @@ USUAL_PROMPT = 600
 @dataclass(frozen=True, slots=True)
 class LearnOptions:
     """``domain``: only this one and those below it; ``metric``: what trials count, ``auto`` for the one by which a
-    candidate's evidence on mine is the stronger."""
+    candidate's evidence on mine is the stronger. ``kept``: of the budget, what is for measuring afterwards; only where
+    nothing is in force yet it may be spent: the first thing that helps is worth more than to know by how much."""
 
     domain: str | None = None
     budget: Budget = field(default_factory=Budget)
     metric: str = AUTO
     jobs: int | None = None
     rounds: int = MOST_ROUNDS
+    kept: Usage = field(default_factory=Usage)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ def learn(
 ) -> list[Learned]:
     """Runs the loop for every subject within the budget. What was measured, proposed and tried before is not done
     again, so that an interrupted loop goes on where it stopped."""
-    purse = _Purse(options.budget)
+    purse = _Purse(options.budget, options.kept)
     with workspace.open_ledger() as ledger:
         found = subjects(workspace, ledger, options.domain)
     digests = present_digests(workspace, {subject.model for subject in found})
@@ -98,9 +100,11 @@ def learn(
 
 @dataclass(slots=True)
 class _Purse:
-    """What the loop may spend, over all subjects."""
+    """What the loop may spend, over all subjects. ``keeping``: all but what is ``kept``."""
 
     budget: Budget
+    kept: Usage
+    keeping: bool = True
     used: Usage = field(default_factory=Usage)
     started: float = field(default_factory=time.monotonic)
 
@@ -116,7 +120,8 @@ class _Purse:
         return left(self.budget, self._so_far())
 
     def _so_far(self) -> Usage:
-        return self.used.plus(Usage(seconds=time.monotonic() - self.started))
+        used = self.used.plus(Usage(seconds=time.monotonic() - self.started))
+        return used.plus(self.kept) if self.keeping else used
 
     def pay(self, usage: Usage) -> None:
         self.used = self.used.plus(Usage(calls=usage.calls, tokens=usage.tokens))
@@ -169,6 +174,7 @@ class _Loop:
     def _round(self) -> bool:
         """Whether something was promoted: then the errors are others, and another round may find more."""
         self.said += self._left_out()
+        self.purse.keeping = self._in_force()
         self.cases = self._measured(None)
         place = f"{self.subject.domain or 'no domain'} on {self.subject.model}"
         reason = self.purse.empty()
@@ -193,6 +199,10 @@ class _Loop:
         if not promoted and not self.put_off and not any(result.activation for result in self.results):
             self.said.append(f"{place}: nothing to learn here that helps; a larger model or a retry strategy may")
         return promoted
+
+    def _in_force(self) -> bool:
+        with self.workspace.open_ledger() as ledger:
+            return bool(protocols.active(ledger, self.subject.domain, self.subject.model).remedies)
 
     def _left_out(self) -> list[str]:
         with self.workspace.open_ledger() as ledger:
