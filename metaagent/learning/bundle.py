@@ -25,7 +25,8 @@ HARM = 3
 class Candidate:
     """``remedies`` is the whole protocol, what is in force included. ``exact``: mended, harmed, gain and ``scores``
     (each mine case's, in the order of the cases) are from a replay; else ``gain`` is what such a remedy brought
-    elsewhere, a guess to order candidates by."""
+    elsewhere, a guess to order candidates by. A replay judges fixers by cases that they were made from: ``expected``
+    is the mean gain on others, and ``holds`` the share of ``mended`` that is expected to be mended among others."""
 
     remedies: tuple[Remedy, ...]
     kinds: tuple[str, ...]
@@ -36,6 +37,8 @@ class Candidate:
     gain: float
     exact: bool
     scores: tuple[float, ...] = ()
+    expected: float = 0.0
+    holds: float = 1.0
 
 
 def candidates(
@@ -88,7 +91,20 @@ def fixer_bundle(
         gain=best.gain,
         exact=True,
         scores=best.scores,
+        expected=min(best.gain, sum(proposal.gain for proposal in chosen)),
+        holds=_holds(chosen, best),
     )
+
+
+def _holds(chosen: Sequence[Proposal], change: Change) -> float:
+    """The share of the tasks that a replay mends that is expected among others: as its proposers' own judgement on
+    cases left out has it, of whole tasks where they judge those, else of scores."""
+    if not change.mended or change.gain <= 0:
+        return 1.0
+    if any(proposal.tasks_left_out for proposal in chosen):
+        mended = {task for proposal in chosen for task in proposal.mended}
+        return min(1.0, len(mended) / len(change.mended))
+    return min(1.0, sum(proposal.gain for proposal in chosen) / change.gain)
 
 
 def _together(
@@ -202,6 +218,8 @@ def screened(
         harmed=tuple(case.task.id for case in before if case.passed and not after[case.task.id][0]),
         gain=gain,
         scores=scores,
+        expected=gain,
+        holds=1.0 if bundle is None else bundle.holds,
     )
 
 

@@ -67,8 +67,8 @@ class Bench:
 class Proposal:
     """A candidate remedy with its evidence from mine. ``mended`` and ``harmed`` are task ids whose outcome would
     change; ``gain`` is the mean change of the score over all mine cases of the domain, held out where ``folds`` > 1 (a
-    program is scored on cases that it was not made from). ``readable`` says what it does, a line each. ``beside``:
-    what the remedy cannot do without."""
+    program is scored on cases that it was not made from). ``tasks_left_out``: so are ``mended`` and ``harmed``.
+    ``readable`` says what it does, a line each. ``beside``: what the remedy cannot do without."""
 
     remedy: Remedy
     why: str
@@ -79,6 +79,7 @@ class Proposal:
     folds: int = 1
     numbers: Mapping[str, float] = field(default_factory=dict)
     beside: tuple[Remedy, ...] = ()
+    tasks_left_out: bool = False
 
 
 class Proposer(Protocol):

@@ -239,12 +239,12 @@ class _Loop:
         return result.activation is not None and not result.before
 
     def _differences(self, candidate: Candidate) -> dict[str, list[float]]:
-        """What the candidate changed on mine, by metric: a value for each case, in their order. Those of scores have
-        the mean that is expected of it elsewhere: fixers have seen the answers of these cases, under either arm."""
+        """What the candidate would change on tasks like mine, by metric: a value for each case, in their order. Mine
+        itself says too much: fixers have seen its answers, and mend whole tasks there that they would not elsewhere."""
         mended, harmed = set(candidate.mended), set(candidate.harmed)
-        passed = [float(case.task.id in mended) - float(case.task.id in harmed) for case in self.cases]
+        passed = [candidate.holds * (case.task.id in mended) - (case.task.id in harmed) for case in self.cases]
         scores = [after - case.score for case, after in zip(self.cases, candidate.scores, strict=True)]
-        more = candidate.gain - sum(scores) / len(scores)
+        more = candidate.expected - sum(scores) / len(scores)
         return {"passed": passed, "score": [max(-1.0, min(1.0, score + more)) for score in scores]}
 
     def _metric(self, seen: Mapping[str, Sequence[float]], protocol: Protocol) -> str:

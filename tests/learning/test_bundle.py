@@ -64,6 +64,30 @@ def test_fixers_that_help_together_make_one_candidate() -> None:
     assert len(found.mended) == 4
 
 
+@pytest.mark.parametrize(
+    ("proposals", "expected", "holds"),
+    [
+        ([Proposal(UPPER, "names", gain=0.3), Proposal(CENTS, "totals", gain=0.3)], 0.6, 0.6),
+        ([Proposal(UPPER, "names", gain=0.9), Proposal(CENTS, "totals", gain=0.9)], 1.0, 1.0),
+        (
+            [
+                Proposal(UPPER, "names", gain=0.3, mended=("T1",), tasks_left_out=True),
+                Proposal(CENTS, "totals", gain=0.4, tasks_left_out=True),
+            ],
+            0.7,
+            0.25,
+        ),
+    ],
+)
+def test_what_is_expected_elsewhere_is_what_was_seen_on_cases_left_out(
+    proposals: list[Proposal], expected: float, holds: float
+) -> None:
+    """All four tasks pass in the replay, which has seen their answers."""
+    [found] = candidates(CASES, BASE, proposals, rejudge)
+    assert (found.gain, len(found.mended)) == (1.0, 4)
+    assert (found.expected, found.holds) == (pytest.approx(expected), pytest.approx(holds))
+
+
 def test_a_fixer_that_breaks_more_than_it_mends_is_left_out() -> None:
     cases = [
         *CASES[:1],

@@ -61,6 +61,7 @@ def _proposal(found: Sequence[Example], cases: Sequence[Case], accepted: Sequenc
         gain / max(1, len(cases)),
         FOLDS,
         numbers,
+        tasks_left_out=True,
     )
 
 
