@@ -29,7 +29,9 @@ def command(
     limit: Annotated[
         int | None, typer.Option(min=1, help="At most so many attempts at the board, and sealed tasks measured.")
     ] = None,
-    budget: Annotated[str | None, typer.Option(metavar="BUDGET", help="10m, 200calls or 50ktokens.")] = None,
+    budget: Annotated[
+        str | None, typer.Option(metavar="BUDGET", help="10m, 200calls or 50ktokens; a third at most for the board.")
+    ] = None,
     domain: Domain = None,
     retries: Annotated[int, typer.Option(min=0, max=10, help="In the run: further rungs after the first try.")] = 0,
     metric: Metric = "auto",

@@ -13,14 +13,14 @@ import contextlib
 import os
 import secrets
 import threading
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from metaagent.errors import BackendUnreachableError, ModelMissingError, ReplyError
-from metaagent.inference import catalog
+from metaagent.inference import catalog, warm
 from metaagent.inference.base import ChatRequest, Chunk, ModelInfo
 from metaagent.inference.logprobs import TOP, Token, choices
 
@@ -44,12 +44,25 @@ class _Engine:
     calls: set[threading.Thread] = field(default_factory=set)
     stopping: threading.Event = field(default_factory=threading.Event)
 
-    def end(self) -> None:
-        """Stop the calls, then free the model. Blocks until the piece in work is done."""
+    def rest(self) -> bool:
+        """Stop the calls; whether all have ended. Blocks until the piece in work is done."""
         self.stopping.set()
-        for call in list(self.calls):
+        calls = list(self.calls)
+        for call in calls:
             call.join(_JOIN_SECONDS)
+        return not any(call.is_alive() for call in calls)
+
+    def end(self) -> None:
+        """Stop the calls, then free the model."""
+        self.rest()
         self.server = None
+
+    def put_by(self, key: Hashable) -> None:
+        """Stop the calls; free the model, unless it stays loaded for the next backend."""
+        if self.rest() and warm.put(key, self):
+            self.stopping.clear()
+        else:
+            self.end()
 
 
 class EmbeddedBackend:
@@ -126,11 +139,11 @@ class EmbeddedBackend:
             stop.set()
 
     async def close(self) -> None:
-        engines = list(self._engines.values())
+        engines = dict(self._engines)
         self._engines.clear()
-        for loading in engines:
+        for model, loading in engines.items():
             with contextlib.suppress(BackendUnreachableError):
-                await asyncio.to_thread((await loading).end)
+                await asyncio.to_thread((await loading).put_by, self._key(model))
         atexit.unregister(self._end_all)
 
     def _end_all(self) -> None:
@@ -159,6 +172,10 @@ class EmbeddedBackend:
 
     async def _load(self, model: str, num_ctx: int, old: _Engine | None) -> _Engine:
         path = self._file(model)
+        if old is None:
+            old = warm.take(self._key(model))
+            if old is not None and old.num_ctx >= num_ctx:
+                return old
         if old is not None:
             for call in list(old.calls):
                 await asyncio.to_thread(call.join)
@@ -171,6 +188,9 @@ class EmbeddedBackend:
                 f"the embedded engine cannot load {path}: {error}", mend=f"metaagent model show {model}"
             ) from error
         return _Engine(server, num_ctx)
+
+    def _key(self, model: str) -> Hashable:
+        return (self._files.get(model), self.slots, self._threads)
 
     def _start(self, path: Path, num_ctx: int) -> Any:
         xllamacpp = _engine_module()

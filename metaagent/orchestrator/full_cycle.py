@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from metaagent.inference import warm
 from metaagent.learning.splits import Split
 from metaagent.learning.trial import Progress
 from metaagent.ledger import protocols, trials
@@ -63,6 +64,7 @@ class Cycle:
         return self.run.status if self.run.status > 1 else 0
 
 
+@warm.kept()
 def full_cycle(
     workspace: Workspace,
     options: CycleOptions,

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from metaagent.inference import warm
 from metaagent.learning.bundle import Candidate, fixer_bundle, screened, unseen, without_learned
 from metaagent.learning.cases import collect, missing
 from metaagent.learning.gate import likely_pairs, stronger_metric
@@ -95,7 +96,8 @@ def learn(
         found = subjects(workspace, ledger, options.domain)
     digests = present_digests(workspace, {subject.model for subject in found})
     found = [replace(subject, digest=digests.get(subject.model)) for subject in found]
-    return [_Loop(workspace, subject, options, purse, observe, watch, notice).run() for subject in found]
+    with warm.kept():
+        return [_Loop(workspace, subject, options, purse, observe, watch, notice).run() for subject in found]
 
 
 @dataclass(slots=True)

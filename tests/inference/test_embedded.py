@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from metaagent.errors import BackendUnreachableError, ModelMissingError, ReplyError
+from metaagent.inference import warm
 from metaagent.inference.embedded import EmbeddedBackend, engine_request
 from tests.inference.values import SCHEMA, gateway, request
 
@@ -230,6 +231,43 @@ async def test_a_larger_window_loads_again_and_a_smaller_one_does_not(engine: En
         await door.chat(request(num_ctx=window))
     assert [settings.n_ctx for settings in engine.loaded] == [1024, 2048]
     await door.close()
+
+
+async def test_an_engine_stays_loaded_from_one_stage_of_a_command_to_the_next(engine: Engine, file: Path) -> None:
+    async def stage(window: int = 512, slots: int = 4) -> None:
+        door = gateway(EmbeddedBackend({"tiny": file}, slots=slots))
+        assert (await door.chat(request(num_ctx=window))).text == "Hello"
+        await door.close()
+
+    with warm.kept():
+        for window in (512, 512, 1024, 512):
+            with warm.kept():  # a stage that keeps some itself, inside a command that does
+                await stage(window)
+        assert [settings.n_ctx for settings in engine.loaded] == [2048, 4096]
+        await stage(slots=1)  # another engine, in place of the first
+        await stage()
+        assert len(engine.loaded) == 4
+    await stage()
+    await stage()
+    assert len(engine.loaded) == 6
+
+
+async def test_what_was_running_when_a_stage_ended_does_not_go_on_in_the_next(engine: Engine, file: Path) -> None:
+    with warm.kept():
+        engine.endless, engine.pieces = True, [piece("x")]
+        backend = EmbeddedBackend({"tiny": file})
+        call = asyncio.create_task(gateway(backend).chat(request()))
+        while not engine.running:
+            await asyncio.sleep(0.005)
+        await backend.close()
+        with pytest.raises(ReplyError):
+            await call
+        assert engine.running == 0
+        engine.endless, engine.pieces = False, Engine().pieces
+        door = gateway(EmbeddedBackend({"tiny": file}))
+        assert (await door.chat(request())).text == "Hello"
+        await door.close()
+    assert len(engine.loaded) == 1
 
 
 async def test_a_file_that_does_not_load_can_be_mended(engine: Engine, file: Path) -> None:
