@@ -364,3 +364,24 @@ def test_a_publisher_with_something_else(settings: dict[str, object], says: str)
         path, _, notices = get(a_model(site.url))
     assert path.read_bytes() == DATA
     assert says in " ".join(notices)
+
+
+def test_what_the_client_removes_while_it_is_counted_ends_nothing(tmp_path: Path) -> None:
+    """The package client's temporary folders come and go; one that went in that moment ended the whole download."""
+    over = threading.Event()
+
+    def come_and_go() -> None:
+        while not over.is_set():
+            inner = tmp_path / "build" / "inner"
+            inner.mkdir(parents=True)
+            (inner / "file").write_bytes(b"1")
+            shutil.rmtree(tmp_path / "build")
+
+    client = threading.Thread(target=come_and_go)
+    client.start()
+    try:
+        counts = {sources._bytes_in(tmp_path) for _ in range(3000)}
+    finally:
+        over.set()
+        client.join()
+    assert counts <= {0, 1}
