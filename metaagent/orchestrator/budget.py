@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from math import ceil
 
 from metaagent.config import seconds_of
 from metaagent.errors import UsageError
@@ -89,11 +90,11 @@ def left(budget: Budget, usage: Usage) -> Budget:
 
 
 def share(budget: Budget, part: float) -> Budget:
-    """That part of a budget; of what has a bound, one call or token at least."""
+    """That part of a budget, calls and tokens rounded up."""
     return Budget(
         None if budget.seconds is None else budget.seconds * part,
-        None if budget.calls is None else max(1, int(budget.calls * part)),
-        None if budget.tokens is None else max(1, int(budget.tokens * part)),
+        None if budget.calls is None else ceil(budget.calls * part),
+        None if budget.tokens is None else ceil(budget.tokens * part),
     )
 
 

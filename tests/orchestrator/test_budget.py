@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from metaagent.errors import UsageError
-from metaagent.orchestrator.budget import Budget, Usage, left, parse_budget, spent, used_up, used_up_inside
+from metaagent.orchestrator.budget import Budget, Usage, left, parse_budget, share, spent, used_up, used_up_inside
 from metaagent.records import Limits
 
 
@@ -102,3 +102,8 @@ usages = st.builds(Usage, seconds=st.floats(0, 200), calls=st.integers(0, 200), 
 def test_what_is_left_of_a_budget_is_spent_exactly_where_the_budget_is(budget: Budget, usage: Usage) -> None:
     assert (spent(left(budget, usage), Usage()) is None) == (spent(budget, usage) is None)
     assert left(Budget(), usage) == Budget()
+
+
+def test_a_share_of_a_budget() -> None:
+    assert share(Budget(90.0, 10, 0), 1 / 3) == Budget(30.0, 4, 0)
+    assert share(Budget(), 1 / 3) == Budget()
