@@ -157,7 +157,7 @@ class Gateway:
         self._density: dict[str, float] = {}
 
     @property
-    def keeps(self) -> bool:
+    def caches(self) -> bool:
         """Whether the same request asked again is answered from a cache."""
         return self._cache is not None
 

@@ -31,8 +31,8 @@ from metaagent.workspace import Workspace
 @dataclass(frozen=True, slots=True)
 class Measurement:
     """What a measurement came to; the counts by agent, domain and kind of error are read from the ledger by run.
-    ``status`` is the exit status: 0 done, whatever was measured; ``kept``: the same asked again is answered from the
-    cache."""
+    ``status`` is the exit status: 0 done, whatever was measured; ``cached``: the same asked again is answered
+    from the cache."""
 
     run_id: str
     tasks: int
@@ -42,7 +42,7 @@ class Measurement:
     busy: float
     calls: int
     tokens: int
-    kept: bool
+    cached: bool
     status: int = 0
 
 
@@ -193,5 +193,5 @@ def _measurement(bench: _Bench, seconds: float) -> Measurement:
         busy=bench.stand.gateway.busy.seconds / seconds if seconds else 0.0,
         calls=sum(one.calls for one in made),
         tokens=sum(one.prompt_tokens + one.reply_tokens for one in made),
-        kept=bench.stand.gateway.keeps,
+        cached=bench.stand.gateway.caches,
     )

@@ -148,7 +148,7 @@ def measure_sealed(workspace: Workspace, options: CycleOptions, budget: Budget, 
         empty = protocols.empty()
         first = measured(tasks, empty, rest())
         if active.hash != empty.hash:
-            free = first.kept and same_call(empty.remedies, active.remedies)
+            free = first.cached and same_call(empty.remedies, active.remedies)
             measured(tasks[: first.tasks], active, Budget() if free else rest())
     return made
 

@@ -18,6 +18,8 @@ import pytest
 from metaagent.errors import BackendUnreachableError, ModelMissingError, ReplyError
 from metaagent.inference import warm
 from metaagent.inference.embedded import EmbeddedBackend, engine_request
+from metaagent.inference.gateway import Gateway
+from metaagent.records import Reply
 from tests.inference.values import SCHEMA, gateway, request
 
 Receive = Callable[[dict[str, Any]], bool]
@@ -97,6 +99,15 @@ def idle_soon(engine: Engine) -> Iterator[None]:
     end = time.monotonic() + 5
     while engine.running and time.monotonic() < end:
         time.sleep(0.01)
+
+
+async def endless_call(engine: Engine, door: Gateway) -> asyncio.Task[Reply]:
+    """A call that runs in the engine when this returns, and does not end by itself."""
+    engine.endless, engine.pieces = True, [piece("x")]
+    call = asyncio.create_task(door.chat(request()))
+    while not engine.running:
+        await asyncio.sleep(0.005)
+    return call
 
 
 async def test_a_reply_comes_piece_by_piece(engine: Engine, file: Path) -> None:
@@ -192,11 +203,8 @@ async def test_counts_may_be_missing(engine: Engine, file: Path) -> None:
 
 
 async def test_an_abandoned_call_stops_the_engine(engine: Engine, file: Path) -> None:
-    engine.endless, engine.pieces = True, [piece("x")]
     door = gateway(EmbeddedBackend({"tiny": file}))
-    call = asyncio.create_task(door.chat(request()))
-    while not engine.running:
-        await asyncio.sleep(0.005)
+    call = await endless_call(engine, door)
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
@@ -207,11 +215,8 @@ async def test_an_abandoned_call_stops_the_engine(engine: Engine, file: Path) ->
 
 
 async def test_closing_ends_what_is_running(engine: Engine, file: Path) -> None:
-    engine.endless, engine.pieces = True, [piece("x")]
     backend = EmbeddedBackend({"tiny": file})
-    call = asyncio.create_task(gateway(backend).chat(request()))
-    while not engine.running:
-        await asyncio.sleep(0.005)
+    call = await endless_call(engine, gateway(backend))
     await backend.close()
     assert engine.running == 0
     with pytest.raises(ReplyError):
@@ -254,11 +259,8 @@ async def test_an_engine_stays_loaded_from_one_stage_of_a_command_to_the_next(en
 
 async def test_what_was_running_when_a_stage_ended_does_not_go_on_in_the_next(engine: Engine, file: Path) -> None:
     with warm.kept():
-        engine.endless, engine.pieces = True, [piece("x")]
         backend = EmbeddedBackend({"tiny": file})
-        call = asyncio.create_task(gateway(backend).chat(request()))
-        while not engine.running:
-            await asyncio.sleep(0.005)
+        call = await endless_call(engine, gateway(backend))
         await backend.close()
         with pytest.raises(ReplyError):
             await call

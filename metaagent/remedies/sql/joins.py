@@ -202,7 +202,6 @@ def _owner(table: str, name: str, own: Mapping[str, Source], schema: Schema) -> 
 
 
 def _renamed(column: exp.Column, source: Source, own: Mapping[str, Source], schema: Schema) -> bool:
-
     qualified = bool(column.table)
     places = [source] if qualified else []
     places += [one for one in own.values() if one.table and one not in places]
@@ -312,7 +311,6 @@ def _qualify_all(select: exp.Select, own: Mapping[str, Source], new: set[str], s
 
 
 def _qualify(column: exp.Column, alias: str) -> None:
-
     column.set("table", identifier(alias))
 
 
