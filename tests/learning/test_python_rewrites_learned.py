@@ -36,6 +36,9 @@ def stamp(day):
 
 def slug(text):
     return "+".join(text.lower().split())
+
+def whole(amount):
+    return int(amount + 0.5)
 '''
 
 
@@ -43,7 +46,9 @@ def grams(amount: int) -> dict[str, Any]:
     return {"$": "depot.Grams", "args": [amount]}
 
 
-def task(number: int, name: str, parameters: str, text: str, tests: list[dict[str, Any]]) -> Task:
+def task(
+    number: int, name: str, parameters: str, text: str, tests: list[dict[str, Any]], group: str | None = None
+) -> Task:
     options = {"entry": name, "tests": tests, "fixture": "fixtures/depot"}
     return Task(
         id=f"D-{number}",
@@ -52,7 +57,7 @@ def task(number: int, name: str, parameters: str, text: str, tests: list[dict[st
         inputs={"text": f"def {name}({parameters}):\n    ...\n\n{text}"},
         artifact=ArtifactForm("python"),
         checks=(Check("python.cases", False, options),),
-        group=f"g{number}",
+        group=group or f"g{number}",
         hash=f"h{number}",
     )
 
@@ -199,6 +204,80 @@ def test_the_habits_of_a_library_are_learned_and_hold_on_a_task_that_was_not_see
     made = fix([found.remedy], "def over(one, other):\n    return one / other\n", brief(plain))
     (judged,) = judging([(plain, made[-1].text)])
     assert judged.outcome is Outcome.PASS, made[-1].text
+
+
+def plain() -> list[tuple[Task, str]]:
+    """Tasks that need nothing of the library."""
+    return [pair for pair in systematic() if pair[0].title in ("shout", "twice", "plus", "minus", "times", "power")]
+
+
+def shelves(*values: str) -> list[tuple[Task, str]]:
+    """Two tasks that are near-duplicates of each other, each with these names to make labels of."""
+    return [
+        (
+            task(
+                40,
+                "label",
+                "name",
+                "The label for a name.",
+                returned(*(([one], slug(one)) for one in values)),
+                "labels",
+            ),
+            "def label(name):\n    return name\n",
+        ),
+        (
+            task(
+                41,
+                "shelf",
+                "row, name",
+                "The label: the name in the row.",
+                returned(*(([{"k": f"Row {one}"}, "k"], slug(f"Row {one}")) for one in values)),
+                "labels",
+            ),
+            "def shelf(row, name):\n    return row[name]\n",
+        ),
+    ]
+
+
+def slug(text: str) -> str:
+    return "+".join(text.lower().split())
+
+
+def test_two_tasks_of_one_group_teach_what_many_values_say_and_few_do_not(root: Path) -> None:
+    judging = Judging(root)
+    many = PythonRewrites().propose(cases([*plain(), *shelves("Blue Box", "A b C")], judging), Bench(root, judging))
+    assert [found.mended for found in many] == [("D-40", "D-41")]
+    assert "slug(result)" in many[0].readable[0]
+    few = [*plain(), shelves("Blue Box", "A b C")[0], shelves("Blue Box")[1]]
+    assert PythonRewrites().propose(cases(few, judging), Bench(root, judging)) == []
+
+
+def test_of_ways_to_round_the_librarys_own_is_taken(root: Path) -> None:
+    """All of them leave whole numbers as they are, and most agree on some halves: the library's fits them all."""
+    judging = Judging(root)
+    halves = [
+        (
+            task(
+                50 + number,
+                name,
+                "boxes",
+                "The weight in grams.",
+                returned(*(([[one]], grams(wanted)) for one, wanted in pairs)),
+            ),
+            f"def {name}(boxes):\n    return {body}\n",
+        )
+        for number, (name, body, pairs) in enumerate(
+            [
+                ("load", "sum(boxes)", ((3, 3), (5, 5), (8, 8))),
+                ("heaviest", "max(boxes)", ((2, 2), (9, 9))),
+                ("half", "boxes[0] / 2", ((5, 3), (4, 2), (9, 5))),
+                ("third", "boxes[0] / 3", ((4, 1), (3, 1), (7, 2), (8, 3))),
+            ]
+        )
+    ]
+    (found,) = PythonRewrites().propose(cases([*plain(), *halves], judging), Bench(root, judging))
+    assert found.mended == ("D-50", "D-51", "D-52", "D-53")
+    assert "becomes Grams(whole(result))" in found.readable[0]
 
 
 def test_nothing_is_proposed_where_answers_fail_at_random(root: Path) -> None:

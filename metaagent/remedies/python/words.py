@@ -18,11 +18,12 @@ _SHORT = 3
 
 def words(brief: Brief) -> frozenset[str]:
     """The words of the task in lower case, those inside of names too, without a plural s."""
-    return _words(own_words(brief))
+    return split(own_words(brief))
 
 
 @lru_cache(maxsize=512)
-def _words(text: str) -> frozenset[str]:
+def split(text: str) -> frozenset[str]:
+    """The words in a text, or in a name, as triggers know them."""
     return frozenset(stem(word) for word in _WORD.findall(text))
 
 

@@ -59,6 +59,7 @@ PATTERNS: Final[Mapping[str, tuple[str, str]]] = {
     "a date": (r"\d{4}-\d\d-\d\d(?: 00:00:00)?", "date.fromisoformat(found[0][:10])"),
     "a day/month/year": (r"\d\d?[./]\d\d?[./]\d{4}", "date(*map(int, re.split('[./]', found[0])[::-1]))"),
     "a number": (r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w.]*\d)", "float(found[0]) if '.' in found[0] else int(found[0])"),
+    "a whole number": (r"(?<![\w.,])-?\d+(?!\w|[.,]\d)", "int(found[0])"),
     "an amount": (
         r"(?:[$€£]|\b[A-Z]{3}\b)? ?-?(?<![\w.])\d+(?:\.\d+)?(?![\w.]*\d) ?(?:[$€£]|\b[A-Z]{3}\b|\bcents?\b)?",
         "(lambda number: float(number) if '.' in number else int(number))(re.sub('[^0-9.-]', '', found[0]))",

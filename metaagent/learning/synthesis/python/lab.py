@@ -137,6 +137,7 @@ def common(words: Vocabulary, guards: Iterable[Guard], library: Mapping[str, Any
         "named": ", ".join(words.named) or "_none=None",
         "names": list(words.named),
         "free": sorted(words.free),
+        "plain": words.plain,
         "conditions": list(CONDITIONS.values()),
         "patterns": [list(pair) for pair in PATTERNS.values()],
         "guards": [{"if": g.test, "give": g.give, "raises": g.raises, "ranged": g.ranged} for g in guards],

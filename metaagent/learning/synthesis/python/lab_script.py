@@ -185,20 +185,21 @@ class Space:
         self.given = given
         self.first = [program(code, "_, arg1, arg2, arg3, " + order["named"], names) for code in order["first"]]
         self.second = [program(code, "_", names) for code in order["second"]]
-        self.free = order["free"]
+        self.free, self.plain = order["free"], order["plain"]
 
     def values(self, value: Any) -> Any:
-        """Code of a program -> what it makes of the value; two steps only from values that differ."""
+        """Code of a program -> what it makes of the value; two steps only from values that differ, or that the library
+        makes as the language does: a library's own way is likelier to be meant for other values too."""
         made: dict[str, Any] = {}
         seen: dict[Any, Any] = {}
         for number, function in enumerate(self.first):
             got = tried(function, value, *self.given)
             if got is not NOTHING:
                 made[str(number)] = got
-                shown = (type(got), tried(repr, got))
+                shown = (type(got), tried(repr, got), number < self.plain)
                 if shown[1] is not NOTHING and len(shown[1]) < 500 and shown not in seen:
                     seen[shown] = (number, got)
-        for number, got in list(seen.values())[:80]:
+        for number, got in list(seen.values())[:100]:
             for other, function in enumerate(self.second):
                 last = tried(function, got)
                 if last is not NOTHING:

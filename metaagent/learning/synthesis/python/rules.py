@@ -18,6 +18,8 @@ Rule = Mapping[str, Any]
 
 FEWEST: Final = 2
 """Distinct expected values, and distinct groups of tasks, that a program must reach; anything less memorises."""
+FEWEST_ALONE: Final = 4
+"""Distinct expected values that a program must reach where all its tasks are of one group."""
 FEWEST_CONSTANT: Final = 3
 PER_SET: Final = 3
 """Programs kept of those that fit the very same tests."""
@@ -38,6 +40,7 @@ _ERRORS: Final = ("ValueError", "TypeError", "KeyError", "IndexError", "Exceptio
 class Fit:
     """One wrong test of a mine task and what the lab found for it."""
 
+    task: str
     group: str
     expected: str
     found: Mapping[str, Any]
@@ -47,7 +50,7 @@ def rules(fits: Sequence[Fit], words: Vocabulary, guards: Sequence[Guard], house
     """Those with the most tests first, the plainest of equals first; at most MOST."""
     made: list[tuple[int, int, Rule]] = []
     for kind in (_programs(fits, words, house), _texts(fits, words), _guards(fits, guards)):
-        made += [(-len(places), index, rule) for index, (places, rule) in enumerate(_distinct(kind, fits))]
+        made += [(-len(places), index, rule) for index, (places, rule) in enumerate(_distinct(kind, fits, house))]
     ordered = [rule for _, _, rule in sorted(made, key=lambda one: one[:2])]
     return ordered[:MOST]
 
@@ -55,17 +58,31 @@ def rules(fits: Sequence[Fit], words: Vocabulary, guards: Sequence[Guard], house
 Supported = tuple[frozenset[int], Rule]
 
 
-def _distinct(candidates: Iterable[tuple[frozenset[int], bool, Rule]], fits: Sequence[Fit]) -> Iterator[Supported]:
+def _distinct(
+    candidates: Iterable[tuple[frozenset[int], bool, Rule]], fits: Sequence[Fit], house: House
+) -> Iterator[Supported]:
     """Those with support enough, and of those with the same support only the first few."""
     seen: Counter[tuple[frozenset[int], str, str]] = Counter()
     for places, constant, rule in candidates:
-        groups = {fits[place].group for place in places}
-        values = {fits[place].expected for place in places}
-        enough = len(places) >= FEWEST_CONSTANT if constant else len(values) >= FEWEST
         key = (places, str(rule["kind"]), str(rule.get("on")))
-        if len(groups) >= FEWEST and enough and seen[key] < PER_SET:
+        tests = FEWEST if not constant or _of_library(rule, house) else FEWEST_CONSTANT
+        if _enough([fits[place] for place in places], constant, tests) and seen[key] < PER_SET:
             seen[key] += 1
             yield places, rule
+
+
+def _enough(fits: Sequence[Fit], constant: bool, tests: int) -> bool:
+    """Two groups, and so many expected values (tests for a constant); or two tasks of one group and many values."""
+    values, groups, tasks = {fit.expected for fit in fits}, {fit.group for fit in fits}, {fit.task for fit in fits}
+    if len(groups) >= FEWEST:
+        return len(fits if constant else values) >= tests
+    return len(tasks) >= FEWEST and len(values) >= FEWEST_ALONE and not constant
+
+
+def _of_library(rule: Rule, house: House) -> bool:
+    """Whether it gives what the library makes: that two tests want the same of it is no chance; that both want 0 is."""
+    tree = ast.parse(str(rule.get("give") or rule["do"]))
+    return any(isinstance(node, ast.Name) and node.id in house.members for node in ast.walk(tree))
 
 
 def _programs(fits: Sequence[Fit], words: Vocabulary, house: House) -> Iterator[tuple[frozenset[int], bool, Rule]]:

@@ -10,12 +10,12 @@ from typing import Any, Final
 from metaagent.learning.synthesis.python.house import House
 from metaagent.learning.synthesis.python.lab import Lab, Subject, common
 from metaagent.learning.synthesis.python.rules import Fit, Rule, replacements, rules
-from metaagent.learning.synthesis.python.triggers import HARM, Aimed, Effect, aim, effect, worthwhile
+from metaagent.learning.synthesis.python.triggers import HARM, About, Aimed, Effect, aim, effect, unit, worthwhile
 from metaagent.learning.synthesis.python.vocabulary import Guard, Vocabulary
 from metaagent.records import Brief
 from metaagent.remedies.python.rewrites import rewritten
 from metaagent.remedies.python.tree import answer_function, parse
-from metaagent.remedies.python.words import applies, ranges, words
+from metaagent.remedies.python.words import applies, ranges, split, words
 from metaagent.remedies.python.wrapper import parameters
 
 MOST_RULES: Final = 14
@@ -39,6 +39,10 @@ class Answer:
     @property
     def words(self) -> frozenset[str]:
         return words(self.brief)
+
+    @property
+    def about(self) -> About:
+        return About(self.subject.task.id, self.group, self.words, split(self.subject.entry))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,19 +134,20 @@ class Search:
         return None if best is None else best[1]
 
     def credit(self, answers: Sequence[Answer], learned: Sequence[Rule], rule: Rule) -> Credit:
-        """What a rule does to groups of tasks that its trigger was not learned from, one group left out at a time, and
-        aimed anew by the others alone: a word that is in one task by chance earns nothing in another."""
+        """What a rule does to tasks that its trigger was not learned from, one group of them left out at a time (one
+        task where a rule mends something in one group only), and aimed anew by the others alone: a word that is in one
+        task by chance earns nothing in another."""
         others = [one for one in learned if one is not rule]
         bare = {key: value for key, value in rule.items() if key != "when"}
         tables = self.marks(answers, others, [[bare if one is rule else one for one in learned]])
         effects = [_effect(one, before, after) for one, (before, after) in zip(answers, tables, strict=True)]
-        mended = broken = 0
-        for group in sorted({one.group for one in effects if one.gain or one.harm}):
-            aimed = aim([one for one in effects if one.group != group], fewest=1)
+        mended, broken, left_out = 0, 0, unit(effects)
+        for fold in sorted({left_out(one.about) for one in effects if one.gain or one.harm}):
+            aimed = aim([one for one in effects if left_out(one.about) != fold], fewest=1)
             if aimed is None or aimed.net <= aimed.harm:
                 continue
             for answer, (before, after) in zip(answers, tables, strict=True):
-                if answer.group == group and applies({"when": aimed.when}, answer.words):
+                if left_out(answer.about) == fold and applies({"when": aimed.when}, answer.words):
                     mended += after.count("m")
                     broken += sum(old == "U" and new in "tx" for old, new in zip(before, after, strict=True))
         return Credit(mended, broken)
@@ -180,7 +185,7 @@ class Search:
                 about.append((one, test))
         said = self.lab.discover(asked, self.shared)
         return [
-            Fit(one.group, json.dumps([test["expected"], test["raises"]], sort_keys=True), found)
+            Fit(one.subject.task.id, one.group, json.dumps([test["expected"], test["raises"]], sort_keys=True), found)
             for (one, test), found in zip(about, said, strict=True)
             if found.get("said")
         ]
@@ -209,7 +214,7 @@ class Search:
 
 
 def _effect(one: Answer, before: str, after: str) -> Effect:
-    return effect(one.group, one.words, before, after)
+    return effect(one.about, before, after)
 
 
 def _aimed(rule: Rule, aimed: Aimed) -> Rule:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -27,11 +27,20 @@ MOST_NONE: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
+class About:
+    """A mine task as a trigger sees it; ``named`` are the words in the name of the function that it asks for."""
+
+    task: str
+    group: str
+    words: frozenset[str]
+    named: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Effect:
     """What a rule does to one mine task: shares of its tests. ``gain`` and ``harm`` are weighed already."""
 
-    group: str
-    words: frozenset[str]
+    about: About
     gain: float
     harm: float
     near: float = 0.0
@@ -48,10 +57,10 @@ class Aimed:
     when: Mapping[str, Any]
     net: float
     harm: float
-    groups: int
+    witnesses: int
 
 
-def effect(group: str, words: frozenset[str], before: str, after: str) -> Effect:
+def effect(about: About, before: str, after: str) -> Effect:
     """``before`` and ``after`` are the lab's marks, a letter for a test."""
     count = len(before)
     mended = sum(new == "m" for new in after)
@@ -61,19 +70,30 @@ def effect(group: str, words: frozenset[str], before: str, after: str) -> Effect
     whole = all(mark in "mU" for mark in after) and mended > 0
     gain = mended / count + (WHOLE if whole else 0.0)
     harm = (HARM * broken + SOFT * astray) / count + (WHOLE * HARM if broken and "u" not in before else 0.0)
-    return Effect(group, words, gain, harm, near / count)
+    return Effect(about, gain, harm, near / count)
 
 
 def worthwhile(aimed: Aimed | None) -> bool:
     return aimed is not None and aimed.net >= LEAST_NET and aimed.net > aimed.harm
 
 
+def unit(effects: Iterable[Effect]) -> Callable[[About], str]:
+    """What counts as one witness for a rule, and is left out as one: a group of tasks, or a task for a rule that mends
+    something in one group only."""
+    groups = {one.about.group for one in effects if one.gain}
+    return (lambda about: about.group) if len(groups) > 1 else (lambda about: about.task)
+
+
 def aim(effects: Sequence[Effect], fewest: int = FEWEST) -> Aimed | None:
     """The best trigger, none where the rule needs none; None where no trigger makes it worth its while. ``fewest``
-    groups must gain."""
-    seen = Counter(word for one in effects for word in one.words)
+    witnesses must gain."""
+    seen = Counter(word for one in effects for word in one.about.words)
     common = {word for word, count in seen.items() if count > COMMON * len(effects)}
-    changed = [replace(one, words=one.words - common) for one in effects if one.gain or one.harm or one.near]
+    changed = [
+        replace(one, about=replace(one.about, words=one.about.words - common))
+        for one in effects
+        if one.gain or one.harm or one.near
+    ]
     return _Aim(changed, fewest).best()
 
 
@@ -81,22 +101,23 @@ class _Aim:
     """The tasks that a rule changes as bits of a number; ``has`` says for each word which of them have it."""
 
     def __init__(self, effects: Sequence[Effect], fewest: int) -> None:
-        self._effects, self._fewest = effects, fewest
+        self._effects, self._fewest, self._unit = effects, fewest, unit(effects)
         self._all = (1 << len(effects)) - 1
         self._net = [one.net + NEAR * one.near for one in effects]
         self._has: dict[str, int] = {}
         for number, one in enumerate(effects):
-            for word in one.words:
+            for word in one.about.words:
                 if len(word) > 1:
                     self._has[word] = self._has.get(word, 0) | 1 << number
         self._helped = self._bits(one.gain > 0 for one in effects)
         self._hurt = self._bits(one.net < 0 for one in effects)
+        self._named = Counter(word for one in effects if one.gain > 0 for word in one.about.named)
 
     def best(self) -> Aimed | None:
         found = [self._measured((), ()), self._without((), ())]
         for start in self._starts(self._all):
             found += self._grown(start)
-        good = [one for one in found if one.groups >= self._fewest and one.net > 0]
+        good = [one for one in found if one.witnesses >= self._fewest and one.net > 0]
         return max(good, key=lambda one: (round(one.net, 6), -len(one.when))) if good else None
 
     @staticmethod
@@ -118,29 +139,33 @@ class _Aim:
         hit = self._hit(some, none)
         chosen = [one for number, one in enumerate(self._effects) if hit >> number & 1]
         when = {key: list(words) for key, words in (("any", some), ("none", none)) if words}
-        groups = {one.group for one in chosen if one.gain > 0}
-        return Aimed(when, self._worth(hit, len(some), len(none)), sum(one.harm for one in chosen), len(groups))
+        witnesses = {self._unit(one.about) for one in chosen if one.gain > 0}
+        return Aimed(when, self._worth(hit, len(some), len(none)), sum(one.harm for one in chosen), len(witnesses))
 
     def _starts(self, among: int) -> list[str]:
-        """The words that at least two groups share in which the rule mends something, the best few."""
+        """The words that at least two witnesses share in which the rule mends something, the best few."""
         worth = {
             word: self._worth(has & among, 1)
             for word, has in self._has.items()
             if (has & among & self._helped).bit_count() >= self._fewest
         }
-        shared = [word for word in worth if self._groups(self._has[word] & among) >= self._fewest]
+        shared = [word for word in worth if self._witnesses(self._has[word] & among) >= self._fewest]
         hope = {word: self._hope(self._has[word] & among) for word in shared}
-        by_worth = sorted(shared, key=lambda word: (-worth[word], word))[:6]
-        return list(dict.fromkeys([*by_worth, *sorted(shared, key=lambda word: (-hope[word], word))[:6]]))
+        by_worth = sorted(shared, key=lambda word: (-worth[word], *self._odd(word)))[:6]
+        return list(dict.fromkeys([*by_worth, *sorted(shared, key=lambda word: (-hope[word], *self._odd(word)))[:6]]))
+
+    def _odd(self, word: str) -> tuple[int, str]:
+        """Of words that do as well, those in the names of functions go first: a name says what kind of work it is."""
+        return -self._named[word], word
 
     def _hope(self, hit: int) -> float:
         """What a word could come to when others keep its harm out."""
         gain = sum(one.gain for number, one in enumerate(self._effects) if hit >> number & 1)
         return gain - NO_WORD * (hit & self._hurt).bit_count()
 
-    def _groups(self, hit: int) -> int:
+    def _witnesses(self, hit: int) -> int:
         hit &= self._helped
-        return len({one.group for number, one in enumerate(self._effects) if hit >> number & 1})
+        return len({self._unit(one.about) for number, one in enumerate(self._effects) if hit >> number & 1})
 
     def _grown(self, start: str) -> list[Aimed]:
         """From one word, further ones while they add; then words that keep harm out."""

@@ -41,12 +41,14 @@ MOST_CONSTANTS: Final = 40
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """``named`` are parameters that several tasks share; ``free`` the places of programs without the value."""
+    """``named`` are parameters that several tasks share; ``free`` the places of programs without the value; the first
+    ``plain`` programs are the language's own."""
 
     first: tuple[str, ...]
     second: tuple[str, ...]
     named: tuple[str, ...]
     free: frozenset[int]
+    plain: int = len(CONVERSIONS)
 
 
 def vocabulary(house: House, references: Sequence[str]) -> Vocabulary:
