@@ -39,7 +39,12 @@ _WRONG = """
       AND e.step = (SELECT max(step) FROM verdicts WHERE attempt_id = e.attempt_id)"""
 
 _LINE = re.compile(r" line \d+$")
-"""Where in the answer's own code a case failed: another answer has other lines, the case is the same."""
+
+
+def unit(location: str) -> str:
+    """A finding's location without the line of the answer's own code: another answer has other lines, the case is the
+    same."""
+    return _LINE.sub("", location)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,7 @@ def measurements(ledger: Ledger) -> list[Measurement]:
     units = {row["attempt_id"]: row["units"] for row in ledger.query(_UNITS)}
     wrong: dict[str, set[str]] = {}
     for row in ledger.query(_WRONG):
-        wrong.setdefault(row["attempt_id"], set()).add(_LINE.sub("", row["location"]))
+        wrong.setdefault(row["attempt_id"], set()).add(unit(row["location"]))
     return [
         Measurement(
             row["id"],

@@ -30,6 +30,7 @@ from metaagent.learning.replay import replayed
 from metaagent.learning.splits import Split
 from metaagent.ledger import protocols
 from metaagent.ledger.database import Ledger
+from metaagent.ledger.measured import unit
 from metaagent.orchestrator.candidates import subjects
 from metaagent.orchestrator.replay import replayer
 from metaagent.records import Outcome, Protocol, Remedy
@@ -94,9 +95,9 @@ def _tried(cases: Sequence[Case], fixers: Sequence[Remedy], bench: Bench) -> lis
     judged = bench.judge([(c.task, fixed(c.task, c.reply, protocol, c.logprobs)) for c in cases])
     broken = right = 0
     for case, now in zip(cases, judged, strict=True):
-        was = {event.location for event in case.events if not event.public}
+        was = {unit(event.location) for event in case.events if not event.public}
         keys = [verdict for verdict in now.verdicts if not verdict.public]
-        broken += len({finding.location for verdict in keys for finding in verdict.findings} - was)
+        broken += len({unit(finding.location) for verdict in keys for finding in verdict.findings} - was)
         right += sum(verdict.checked for verdict in keys) - len(was)
     failed = [sum(not case.passed for case in cases), sum(now.outcome is not Outcome.PASS for now in judged)]
     wrong = [len(cases) - sum(case.score for case in cases), len(cases) - sum(now.score for now in judged)]

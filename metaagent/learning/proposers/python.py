@@ -10,7 +10,7 @@ from metaagent.learning.proposals import Bench, Case, Proposal
 from metaagent.learning.replay import replayed
 from metaagent.learning.synthesis.python.house import House, read_house
 from metaagent.learning.synthesis.python.lab import Lab, libraries, subject
-from metaagent.learning.synthesis.python.rules import Rule
+from metaagent.learning.synthesis.python.rules import Rule, taken
 from metaagent.learning.synthesis.python.search import Answer, Credit, Search
 from metaagent.learning.synthesis.python.vocabulary import guards, vocabulary
 from metaagent.learning.synthesis.worked import limit
@@ -52,7 +52,7 @@ def _answer(case: Case, house: House) -> Answer | None:
     if asked is None:
         return None
     told = brief(case.task)
-    return Answer(asked, told, cleaned(case.artifact, told, house.settings()))
+    return Answer(asked, told, cleaned(case.artifact, told, house.settings()), _uses(case, house))
 
 
 def _reference(case: Case, house: House) -> Answer | None:
@@ -60,7 +60,11 @@ def _reference(case: Case, house: House) -> Answer | None:
     asked, told = subject(case.task), brief(case.task)
     if asked is None or case.task.reference is None:
         return None
-    return Answer(asked, told, cleaned(case.task.reference, told, house.settings()), reference=True)
+    return Answer(asked, told, cleaned(case.task.reference, told, house.settings()), _uses(case, house), reference=True)
+
+
+def _uses(case: Case, house: House) -> frozenset[str]:
+    return taken(parse(case.task.reference or ""), house)
 
 
 def _search(answers: Sequence[Answer], house: House, bench: Bench) -> Search:

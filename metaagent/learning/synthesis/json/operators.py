@@ -14,7 +14,7 @@ STEPS: Final[tuple[tuple[Any, ...], ...]] = (
     *((name,) for name in (
         "upper", "lower", "title", "headline", "sentence", "ascii", "ascii-german", "alnum", "letters", "digits",
         "words-only", "no-space",
-        "one-space", "trim", "shorten", "clause", "name",
+        "one-space", "trim", "shorten", "clause", "name", "public",
         "camel", "unpad", "boundary", "without-legal-form", "without-titles", "luhn",
     )),
     *(("person", form) for form in _PERSONS), *(("person", form, ANY) for form in _PERSONS),

@@ -65,7 +65,7 @@ def _distinct(
     seen: Counter[tuple[frozenset[int], str, str]] = Counter()
     for places, constant, rule in candidates:
         key = (places, str(rule["kind"]), str(rule.get("on")))
-        tests = FEWEST if not constant or _of_library(rule, house) else FEWEST_CONSTANT
+        tests = FEWEST if not constant or gives(rule, house) else FEWEST_CONSTANT
         if _enough([fits[place] for place in places], constant, tests) and seen[key] < PER_SET:
             seen[key] += 1
             yield places, rule
@@ -79,10 +79,15 @@ def _enough(fits: Sequence[Fit], constant: bool, tests: int) -> bool:
     return len(tasks) >= FEWEST and len(values) >= FEWEST_ALONE and not constant
 
 
-def _of_library(rule: Rule, house: House) -> bool:
-    """Whether it gives what the library makes: that two tests want the same of it is no chance; that both want 0 is."""
-    tree = ast.parse(str(rule.get("give") or rule["do"]))
-    return any(isinstance(node, ast.Name) and node.id in house.members for node in ast.walk(tree))
+def gives(rule: Rule, house: House) -> frozenset[str]:
+    """What it takes from the library: that two tests want the same of it is no chance; that two want 0 may be."""
+    return taken(ast.parse(str(rule.get("give") or rule["do"])), house)
+
+
+def taken(tree: ast.AST | None, house: House) -> frozenset[str]:
+    """The library's names in a program."""
+    found = ast.walk(tree) if tree is not None else ()
+    return frozenset(node.id for node in found if isinstance(node, ast.Name) and node.id in house.members)
 
 
 def _programs(fits: Sequence[Fit], words: Vocabulary, house: House) -> Iterator[tuple[frozenset[int], bool, Rule]]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from metaagent.learning.synthesis.python.house import House
 from metaagent.learning.synthesis.python.lab import Lab, Subject, common
-from metaagent.learning.synthesis.python.rules import Fit, Rule, replacements, rules
+from metaagent.learning.synthesis.python.rules import Fit, Rule, gives, replacements, rules
 from metaagent.learning.synthesis.python.triggers import HARM, About, Aimed, Effect, aim, effect, unit, worthwhile
 from metaagent.learning.synthesis.python.vocabulary import Guard, Vocabulary
 from metaagent.records import Brief
@@ -30,6 +30,8 @@ class Answer:
     subject: Subject
     brief: Brief
     code: str
+    uses: frozenset[str] = frozenset()
+    """What the reference of the task takes from the library."""
     reference: bool = False
 
     @property
@@ -42,7 +44,7 @@ class Answer:
 
     @property
     def about(self) -> About:
-        return About(self.subject.task.id, self.group, self.words, split(self.subject.entry))
+        return About(self.subject.task.id, self.group, self.words, split(self.subject.entry), self.uses)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +124,14 @@ class Search:
             return None
         tables = self.marks(answers, learned, [program for _, _, program in options])
         best: tuple[float, list[Rule]] | None = None
-        known: dict[tuple[str, ...], Aimed | None] = {}
+        known: dict[tuple[frozenset[str], tuple[str, ...]], Aimed | None] = {}
         for number, (_, rule, program) in enumerate(options, 1):
             column = tuple(rows[number] for rows in tables)
-            if column not in known:
+            key = gives(rule, self.house), column
+            if key not in known:
                 before = [rows[0] for rows in tables]
-                known[column] = aim(list(map(_effect, answers, before, column)))
-            aimed = known[column]
+                known[key] = aim(list(map(_effect, answers, before, column)), key[0])
+            aimed = known[key]
             if aimed is not None and worthwhile(aimed) and (best is None or aimed.net > best[0] + 1e-9):
                 best = (aimed.net, [_aimed(one, aimed) if one is rule else one for one in program])
         return None if best is None else best[1]
@@ -143,7 +146,7 @@ class Search:
         effects = [_effect(one, before, after) for one, (before, after) in zip(answers, tables, strict=True)]
         mended, broken, left_out = 0, 0, unit(effects)
         for fold in sorted({left_out(one.about) for one in effects if one.gain or one.harm}):
-            aimed = aim([one for one in effects if left_out(one.about) != fold], fewest=1)
+            aimed = aim([one for one in effects if left_out(one.about) != fold], gives(rule, self.house), fewest=1)
             if aimed is None or aimed.net <= aimed.harm:
                 continue
             for answer, (before, after) in zip(answers, tables, strict=True):

@@ -28,12 +28,14 @@ MOST_NONE: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """A mine task as a trigger sees it; ``named`` are the words in the name of the function that it asks for."""
+    """A mine task as a trigger sees it. ``named`` are the words in the name of the function that it asks for, ``uses``
+    what its reference takes from the library."""
 
     task: str
     group: str
     words: frozenset[str]
     named: frozenset[str] = frozenset()
+    uses: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +86,9 @@ def unit(effects: Iterable[Effect]) -> Callable[[About], str]:
     return (lambda about: about.group) if len(groups) > 1 else (lambda about: about.task)
 
 
-def aim(effects: Sequence[Effect], fewest: int = FEWEST) -> Aimed | None:
+def aim(effects: Sequence[Effect], gives: frozenset[str] = frozenset(), fewest: int = FEWEST) -> Aimed | None:
     """The best trigger, none where the rule needs none; None where no trigger makes it worth its while. ``fewest``
-    witnesses must gain."""
+    witnesses must gain; ``gives`` is what the rule takes from the library."""
     seen = Counter(word for one in effects for word in one.about.words)
     common = {word for word, count in seen.items() if count > COMMON * len(effects)}
     changed = [
@@ -94,13 +96,17 @@ def aim(effects: Sequence[Effect], fewest: int = FEWEST) -> Aimed | None:
         for one in effects
         if one.gain or one.harm or one.near
     ]
-    return _Aim(changed, fewest).best()
+    meant = Counter[str]()
+    for one in effects if gives else ():
+        meant.update(dict.fromkeys(one.about.words, 1 if one.about.uses & gives else -1))
+    return _Aim(changed, meant, fewest).best()
 
 
 class _Aim:
     """The tasks that a rule changes as bits of a number; ``has`` says for each word which of them have it."""
 
-    def __init__(self, effects: Sequence[Effect], fewest: int) -> None:
+    def __init__(self, effects: Sequence[Effect], meant: Mapping[str, int], fewest: int) -> None:
+        self._meant = meant
         self._effects, self._fewest, self._unit = effects, fewest, unit(effects)
         self._all = (1 << len(effects)) - 1
         self._net = [one.net + NEAR * one.near for one in effects]
@@ -154,9 +160,10 @@ class _Aim:
         by_worth = sorted(shared, key=lambda word: (-worth[word], *self._odd(word)))[:6]
         return list(dict.fromkeys([*by_worth, *sorted(shared, key=lambda word: (-hope[word], *self._odd(word)))[:6]]))
 
-    def _odd(self, word: str) -> tuple[int, str]:
-        """Of words that do as well, those in the names of functions go first: a name says what kind of work it is."""
-        return -self._named[word], word
+    def _odd(self, word: str) -> tuple[int, int, str]:
+        """Of words that do as well, those go first that go with what the rule gives in references of any task, then
+        those in the names of functions: a name says what kind of work it is."""
+        return -self._meant.get(word, 0), -self._named[word], word
 
     def _hope(self, hit: int) -> float:
         """What a word could come to when others keep its harm out."""

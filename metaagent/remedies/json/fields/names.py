@@ -39,12 +39,22 @@ def _is_legal(words: Sequence[str]) -> bool:
     if "".join(parts).replace("/", "") in listed("legal_forms"):
         return True
     links = {"&", "and", "de", "e", ""}
-    return all(part in listed("legal_forms") or (word in links) for part, word in zip(parts, words, strict=True))
+    known = [part in listed("legal_forms") for part in parts]
+    return any(known) and all(one or word in links for one, word in zip(known, words, strict=True))
 
 
 def without_legal(text: str) -> str | None:
+    """The name of a firm without its legal form, nor the place that stands behind it; None where there is no such
+    form."""
     found = legal_form(text)
-    return text.strip().rstrip(",;")[: -len(found)].rstrip(" ,;&") or None if found else None
+    if found:
+        return text.strip().rstrip(",;")[: -len(found)].rstrip(" ,;&") or None
+    words = clause(text).split()
+    for count in range(len(words), 1, -1):
+        name = " ".join(words[:count])
+        if name != text.strip() and (count == len(words) or _leaves(words[count])) and legal_form(name):
+            return without_legal(name)
+    return None
 
 
 def without_titles(text: str) -> str | None:
@@ -70,6 +80,17 @@ def bare(text: str) -> str:
     name = clause(text)
     name = without_titles(name) or name
     return without_legal(name) or name
+
+
+def _leaves(word: str) -> bool:
+    """Whether a word behind a name is no part of it: at, from, a mark, a country."""
+    return _ends(word) or not any(map(str.isalnum, word)) or stock.table("country").get(word, "alpha2") is not None
+
+
+def public(text: str) -> str | None:
+    """The name of a public body, without the place that stands behind it; None where no word says that it is one."""
+    name = clause(text)
+    return name if is_public(name) else None
 
 
 ANY: Final = "any given name"
@@ -104,8 +125,8 @@ def parts_of(text: str, *, sure: bool = True) -> tuple[list[str], list[str]] | N
 
 
 def is_firm(text: str) -> bool:
-    """Whether a legal form ends the text, or its first part."""
-    return bool(legal_form(clause(text)) or legal_form(text))
+    """Whether a legal form ends the text, or its first part, or the name before a place."""
+    return without_legal(text) is not None
 
 
 def is_public(text: str) -> bool:

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from metaagent.remedies.json.fields.names import bare, clause, person, without_legal, without_titles
+from metaagent.remedies.json.fields.names import bare, clause, person, public, without_legal, without_titles
 from metaagent.remedies.json.fields.stock import listed
 from metaagent.remedies.json.fields.words import fold, titled, unmarked
 
@@ -174,6 +174,7 @@ STRING: Final[dict[str, Callable[..., Any]]] = {
     "without-titles": without_titles,
     "clause": clause,
     "name": bare,
+    "public": public,
     "person": person,
     "drop": _drop,
     "replace": lambda text, old, new: text.replace(old, new) if old and old in text else None,
