@@ -3,7 +3,9 @@ further from its own neighbours.
 
 A mended error counts one, a right value broken three, a wrong value made wrong in another way a quarter; size is
 penalised. Against memorising: a constant needs three groups, any other expression two different wanted values of two
-groups; a lexical condition (a word) or a constant must beat chance: prior^support x conditions tried < 0.5.
+groups; a lexical condition (a word) or a constant must beat chance: prior^support x conditions tried < 0.5. A constant
+that no word calls for must be right, with 95% confidence, on half of the rows that it decides; one under two conditions
+was chosen among as many pairs of them as there are.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import Any, Final
 
 from metaagent.learning.synthesis.json.conditions import Condition
 from metaagent.learning.synthesis.json.vectors import Vector, Vectors
+from metaagent.statistics import wilson
 
 HARM: Final = 3.0
 LOST: Final = 1.5
@@ -23,6 +26,8 @@ PRICE: Final = 0.6
 rows, and half as much again left out what was true."""
 WIDTH: Final = 70
 MAX_BRANCHES: Final = 14
+ONE_SIDED: Final = 1.6449
+"""The 95% point of the normal distribution."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,16 +237,21 @@ def _sound(
     lexical = [c for c in (branch.when, branch.also) if c is not None and c.lexical]
     if not lexical and not (fixed or branch.also is not None):
         return True
-    if fixed and not lexical and support < 3:
+    if fixed and not lexical and (support < 3 or not _mostly(taken & branch.then.hits, taken)):
         return False
     base = branch.then.applies & train
     prior = (base & branch.then.hits).bit_count() / max(1, base.bit_count())
     if lexical:
         tried = sum(1 for c in conditions if c.lexical and (c.mask & base).bit_count() == (taken).bit_count())
     else:
-        tried = len(conditions) // 8
+        tried = len(conditions) ** (1 if branch.also is None else 2) // 8
     pure = (taken & ~branch.then.hits).bit_count() == 0
     return (pure or support >= 5) and min(prior, 0.95) ** support * max(1, tried) < 0.5
+
+
+def _mostly(hits: int, taken: int) -> bool:
+    """Whether a branch that decides these rows is right on half of all such rows, as its hits say with confidence."""
+    return wilson(hits.bit_count(), taken.bit_count(), ONE_SIDED).low >= 0.5
 
 
 def _bits(mask: int) -> list[int]:

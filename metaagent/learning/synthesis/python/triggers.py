@@ -22,6 +22,8 @@ LEAST_NET: Final = 0.5
 """What a rule has to bring: the tests of half a task."""
 COMMON: Final = 0.5
 """A word of more tasks than this says nothing about any."""
+SHORTEST: Final = 3
+"""Letters of a word that may be a trigger: in, of and do say nothing about a task."""
 MOST_ANY: Final = 4
 MOST_NONE: Final = 3
 
@@ -113,7 +115,7 @@ class _Aim:
         self._has: dict[str, int] = {}
         for number, one in enumerate(effects):
             for word in one.about.words:
-                if len(word) > 1:
+                if len(word) >= SHORTEST:
                     self._has[word] = self._has.get(word, 0) | 1 << number
         self._helped = self._bits(one.gain > 0 for one in effects)
         self._hurt = self._bits(one.net < 0 for one in effects)
