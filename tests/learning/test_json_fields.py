@@ -191,11 +191,22 @@ def shelf(pick: random.Random) -> Row:
     return f"Part {number}: a {part}.", {"shelf": f"{part} {number}"}, {"shelf": wanted}
 
 
-def test_what_most_of_a_few_want_is_not_given_to_all_that_no_branch_knows() -> None:
-    """It would mend two of five, and make the others wrong in a way that looks right."""
-    (learned,) = learn(examples(cases(shelf, 36, 1, right=0.0)), folds=3)
+def article(pick: random.Random) -> Row:
+    """Two words change places; of the few articles of one word most are eggs."""
+    kind, part = pick.choice(GIVEN).lower(), pick.choice(PARTS)
+    if pick.random() < 0.1:
+        return "An order of eggs.", {"article": "eggs"}, {"article": "EGG/M"}
+    return f"An order of {kind} {part}.", {"article": f"{kind} {part}"}, {"article": f"{part.upper()}/{kind}"}
+
+
+@pytest.mark.parametrize(("make", "path", "wanted"), [(shelf, "shelf", "R9"), (article, "article", "EGG/M")])
+def test_what_a_few_want_is_not_given_to_all_that_no_branch_knows(
+    make: Callable[[random.Random], Row], path: str, wanted: str
+) -> None:
+    """It would mend those few, and make the others wrong in a way that looks right."""
+    (learned,) = (one for one in learn(examples(cases(make, 44, 1, right=0.0)), folds=3) if one.path == path)
     always = [branch["then"] for branch in learned.branches if branch["when"] is None]
-    assert ["const", "R9"] not in always, describe(program_of([learned]))
+    assert ["const", wanted] not in always, describe(program_of([learned]))
 
 
 def test_few_errors_are_enough_where_most_replies_are_right() -> None:

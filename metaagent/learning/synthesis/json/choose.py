@@ -26,6 +26,9 @@ PRICE: Final = 0.6
 rows, and half as much again left out what was true."""
 WIDTH: Final = 70
 MAX_BRANCHES: Final = 14
+DEFAULT: Final = 0.15
+"""Of all rows want a constant that stands in for whatever no branch knows: walnuts in a form of their own do not become
+eggs because the few other such replies were eggs."""
 ONE_SIDED: Final = 1.6449
 """The 95% point of the normal distribution."""
 
@@ -233,6 +236,8 @@ def _sound(
         return False
     fixed = branch.then.expression[0] in ("const",)
     if not fixed and branch.then.expression != ["own"] and len(wanted) < 2 and support < 4:
+        return False
+    if fixed and branch.when is None and (branch.then.hits & train).bit_count() < DEFAULT * train.bit_count():
         return False
     lexical = [c for c in (branch.when, branch.also) if c is not None and c.lexical]
     if not lexical and not (fixed or branch.also is not None):
