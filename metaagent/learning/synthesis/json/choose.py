@@ -87,10 +87,10 @@ def choose(vectors: Vectors, candidates: Sequence[Vector], conditions: Sequence[
 
 
 def _starts(branches: Sequence[Branch]) -> Iterator[list[Branch]]:
-    """The program with one branch less, or with one that always holds."""
+    """The program with one branch less, or with one that always holds; a constant has to prove itself for that."""
     for n, branch in enumerate(branches):
         yield [*branches[:n], *branches[n + 1 :]]
-        if branch.when is not None:
+        if branch.when is not None and not _constant(branch):
             yield [*branches[:n], *branches[n + 1 :], Branch(None, None, branch.then)]
 
 
@@ -234,7 +234,7 @@ def _sound(
     support = len(groups)
     if support < 2:
         return False
-    fixed = branch.then.expression[0] in ("const",)
+    fixed = _constant(branch)
     if not fixed and branch.then.expression != ["own"] and len(wanted) < 2 and support < 4:
         return False
     if fixed and branch.when is None and (branch.then.hits & train).bit_count() < DEFAULT * train.bit_count():
@@ -252,6 +252,10 @@ def _sound(
         tried = len(conditions) ** (1 if branch.also is None else 2) // 8
     pure = (taken & ~branch.then.hits).bit_count() == 0
     return (pure or support >= 5) and min(prior, 0.95) ** support * max(1, tried) < 0.5
+
+
+def _constant(branch: Branch) -> bool:
+    return branch.then.expression[0] == "const"
 
 
 def _mostly(hits: int, taken: int) -> bool:
