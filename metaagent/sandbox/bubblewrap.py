@@ -34,8 +34,9 @@ _TOOLS: Final = "/usr/bin:/bin:/usr/sbin:/sbin"
 _SHARED_MEMORY, _TEMPORARY = 16 * MIB, 32 * MIB
 _DESCRIPTORS: Final = 256
 _ETC: Final = ("/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime")
-_GATE: Final = 'echo; read -r _; exec "$@"'
-"""Says on stdout that the walls stand, and waits for a line before the job begins."""
+_GATE: Final = 'echo; read -r _ && exec "$@"'
+"""Says on stdout that the walls stand, and waits for a line before the job begins. bubblewrap's inner process ties
+itself to the outer one only when they stand: where the maker was killed before, no line comes, and no job begins."""
 _CHILD: Final = 'test "$PPID" = "$0" && exec "$@"'
 """Goes on as a child of the process it is given, and of no other."""
 
@@ -72,7 +73,8 @@ class Bubblewrap:
         with ExitStack() as stack:
             view = _View(stack)
             command, descriptors = self._command(job, stack, view)
-            launch = Launch(command, job.stdin, [*descriptors, *job.link], view.keep if job.collect else None)
+            opened = view.keep if job.collect else view.read
+            launch = Launch(command, job.stdin, [*descriptors, *job.link], opened)
             ended = execute(launch, job.limits, stoppable(view.watch(job), job.stop))
             view.read()
             view.wait()
@@ -94,8 +96,7 @@ class Bubblewrap:
         walls += ["--chdir", PLACE, "--remount-ro", "/"]
         # Not as arguments: those of a process are for all users of the machine to read, the environment is not.
         descriptors.append(in_memory(stack, b"\0".join(map(os.fsencode, walls))))
-        gate = ["/bin/sh", "-c", _GATE, "sh"] if job.collect else []
-        inner = [*gate, *self._become(user), *self._limits(job), *job.argv]
+        inner = ["/bin/sh", "-c", _GATE, "sh", *self._become(user), *self._limits(job), *job.argv]
         return [*self._tied(), self.path, "--args", str(descriptors[-1]), "--", *inner], descriptors
 
     def _tied(self) -> list[str]:

@@ -18,7 +18,9 @@ import pytest
 
 from metaagent.errors import NotFoundError
 from metaagent.sandbox.base import MIB, Job, KilledFor, Sandbox, Status
+from metaagent.sandbox.bubblewrap import Bubblewrap
 from metaagent.sandbox.disk import remove
+from metaagent.sandbox.execute import Ended, Launch
 from tests.conftest import REPOSITORY
 from tests.sandbox.values import SMALL, python, running
 
@@ -225,6 +227,24 @@ def test_nothing_outlives_whoever_was_killed_before_the_walls_stood(tmp_path: Pa
     host.wait()
     sleep(2)
     assert running(marker) == []
+
+
+@pytest.mark.skipif(shutil.which("bwrap") is None, reason="without bubblewrap")
+def test_no_job_begins_for_a_maker_that_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """bubblewrap's inner process ties itself to the outer one late: whoever was killed before that left the job
+    running. Nobody writes the line that the job waits for, as where its maker is dead."""
+    ends = []
+
+    def unattended(launch: Launch, *_: object) -> Ended:
+        done = subprocess.run(
+            launch.command, stdin=subprocess.DEVNULL, capture_output=True, pass_fds=launch.descriptors, check=False
+        )
+        ends.append(done.stdout)
+        return Ended(done.returncode, done.stdout, done.stderr, None, False, 0.0)
+
+    monkeypatch.setattr("metaagent.sandbox.bubblewrap.execute", unattended)
+    Bubblewrap().run(python("print('began')"))
+    assert ends == [b"\n"]
 
 
 def _runs(pid: int, script: Path) -> bool:
