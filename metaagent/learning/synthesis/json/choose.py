@@ -255,7 +255,7 @@ def _sound(
 
 
 def _constant(branch: Branch) -> bool:
-    return branch.then.expression[0] == "const"
+    return bool(branch.then.expression[0] == "const")
 
 
 def _mostly(hits: int, taken: int) -> bool:
