@@ -122,6 +122,13 @@ def test_a_number_of_a_million_digits_is_nothing() -> None:
     assert value("A 7", ["pad", 10**12, OWN]) is NOTHING
 
 
+def test_a_thousand_values_of_hundreds_of_words_are_no_names_of_firms_and_cost_little() -> None:
+    started = process_time()
+    for number in range(1000):
+        assert value(f"{number} " + "box at " * 280, ["without-legal-form", OWN]) is NOTHING
+    assert process_time() - started < 5
+
+
 def test_minor_units_follow_the_currency_of_another_field() -> None:
     for currency, wanted in (("EUR", 1250), ("JPY", 12.5), ("KWD", 12500)):
         got = value(12.5, ["minor", "currency", OWN], currency=currency)

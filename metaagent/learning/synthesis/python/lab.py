@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from metaagent.learning.proposals import Case, Judge
-from metaagent.learning.synthesis.python.vocabulary import Guard, Vocabulary
+from metaagent.learning.synthesis.python.vocabulary import CONVERSIONS, Guard, Vocabulary
 from metaagent.records import Check, Task
 from metaagent.remedies.python.wrapper import CONDITIONS, PATTERNS
 
@@ -137,7 +137,7 @@ def common(words: Vocabulary, guards: Iterable[Guard], library: Mapping[str, Any
         "named": ", ".join(words.named) or "_none=None",
         "names": list(words.named),
         "free": sorted(words.free),
-        "plain": words.plain,
+        "plain": len(CONVERSIONS),
         "conditions": list(CONDITIONS.values()),
         "patterns": [list(pair) for pair in PATTERNS.values()],
         "guards": [{"if": g.test, "give": g.give, "raises": g.raises, "ranged": g.ranged} for g in guards],

@@ -41,14 +41,13 @@ MOST_CONSTANTS: Final = 40
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """``named`` are parameters that several tasks share; ``free`` the places of programs without the value; the first
-    ``plain`` programs are the language's own."""
+    """``first`` begins with CONVERSIONS, the language's own; ``named`` are parameters that several tasks share;
+    ``free`` the places of programs without the value."""
 
     first: tuple[str, ...]
     second: tuple[str, ...]
     named: tuple[str, ...]
     free: frozenset[int]
-    plain: int = len(CONVERSIONS)
 
 
 def vocabulary(house: House, references: Sequence[str]) -> Vocabulary:

@@ -13,6 +13,8 @@ from metaagent.remedies.json.fields import stock
 from metaagent.remedies.json.fields.stock import listed
 from metaagent.remedies.json.fields.words import fold, titled, unmarked
 
+_LONGEST: Final = 20
+"""Words of a firm's name before a place: a reply may hold thousands of words."""
 _MOST: Final = 6
 _MOST_UNKNOWN: Final = 4
 """Words of a name whose given name nobody knows; it has nothing behind it."""
@@ -50,9 +52,9 @@ def without_legal(text: str) -> str | None:
     if found:
         return text.strip().rstrip(",;")[: -len(found)].rstrip(" ,;&") or None
     words = clause(text).split()
-    for count in range(len(words), 1, -1):
+    for count in range(min(len(words), _LONGEST), 1, -1):
         name = " ".join(words[:count])
-        if name != text.strip() and (count == len(words) or _leaves(words[count])) and legal_form(name):
+        if (count == len(words) or _leaves(words[count])) and legal_form(name):
             return without_legal(name)
     return None
 
